@@ -1,0 +1,66 @@
+# make help lists the targets. Everything happens in .venv, made on first use.
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/ready
+NOTEBOOKS := notebooks
+GOLDEN := tests/notebooks/golden
+OUTPUT ?= runs
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test golden regress refresh lab bench lint clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## make .venv with everything in it
+
+# The first Python from 3.11 to 3.13 on the PATH, or the one in PYTHON.
+$(READY): pyproject.toml constraints.txt
+	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	  $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	    2>/dev/null && break; python=; \
+	done; \
+	if [ -z "$$python" ]; then echo "no Python from 3.11 to 3.13 found: install one, or name it in PYTHON=" >&2; exit 1; fi; \
+	echo "Setting up $(VENV) with $$($$python --version); this takes some minutes, once."; \
+	$$python -m venv $(VENV) || { echo "$$python cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@# Importing TensorFlow takes 7 s with compiled bytecode and 20 s without it.
+	@$(RUN) -m compileall -q -j 0 $(VENV)/lib aehelpers >/dev/null || true
+	@touch $@
+
+run: $(READY)  ## run every notebook on the full data, into runs/
+	@$(VENV)/bin/aehelpers run --output $(OUTPUT) $(ARGS)
+
+test: $(READY)  ## unit tests, then the small golden notebooks, re-run by nbval
+	$(RUN) -m pytest tests $(ARGS)
+	$(RUN) -m pytest --nbval-lax --nbval-current-env -p no:cacheprovider $(GOLDEN)
+
+golden: $(READY)  ## make the golden notebooks anew from notebooks/
+	$(RUN) tests/notebooks/make_golden.py
+
+regress: $(READY)  ## re-run the notebooks with their own settings on the full data, by nbval
+	@if $(VENV)/bin/aehelpers data --check; then \
+	  $(RUN) -m pytest --nbval-lax --nbval-current-env -p no:cacheprovider $(NOTEBOOKS); \
+	else \
+	  echo "SKIPPED make regress: it needs the full data sets, see above for what is missing"; \
+	fi
+
+refresh: $(READY)  ## run the notebooks and store their outputs in place
+	$(VENV)/bin/aehelpers run --in-place $(ARGS)
+	$(RUN) tests/notebooks/make_golden.py
+
+lab: $(READY)  ## JupyterLab on the series
+	$(VENV)/bin/jupyter lab --notebook-dir $(NOTEBOOKS)
+
+bench: $(READY)  ## the measurements, beside their peers
+	@$(RUN) -m tests.benchmarks $(ARGS)
+
+lint: $(READY)  ## ruff over code and notebooks
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+clean:  ## remove .venv, runs/ and everything else that was made here
+	rm -rf $(VENV) runs *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
