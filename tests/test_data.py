@@ -1,0 +1,277 @@
+"""Where `load` looks, what it gives, and every corruption of images."""
+
+import hashlib
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import entr
+
+from aehelpers import data, sources
+from aehelpers.data import DataError
+from tests.test_sources import IMAGES, RAW, SMALL, dead_url, flipped, write_set
+from tests.test_sources import mirror as mirror  # a fixture
+
+OWN_DATA = os.environ.get("AEHELPERS_DATA")  # before any test takes it away
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A machine with nothing on it: small sets, no cache, no package, no mirror that answers."""
+    monkeypatch.delenv("AEHELPERS_DATA", raising=False)
+    monkeypatch.setenv("AEHELPERS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(data, "_DEBIAN", tmp_path / "debian")
+    for name in sources.FILES:
+        monkeypatch.setitem(sources.FILES, name, SMALL)
+        monkeypatch.setitem(sources.MIRRORS, name, (dead_url(),))
+    return tmp_path
+
+
+# The five places ---------------------------------------------------------------------------
+
+
+def test_places_in_order(machine, monkeypatch, mirror, capsys):
+    """Fill the places from the last to the first: each hides the ones behind it."""
+    with pytest.warns(UserWarning, match="a small sample stands in") as caught:
+        dataset = data.load("fashion-mnist")
+    assert len(caught) == 1
+    assert "AEHELPERS_DATA" in str(caught[0].message)
+    assert "aehelpers data --fetch" in str(caught[0].message)
+    assert dataset.source == "the sample that ships with aehelpers"
+    assert len(dataset.x_train) == 4000
+
+    monkeypatch.setitem(sources.MIRRORS, "fashion-mnist", (mirror.url,))
+    own = machine / "own"
+    steps = [
+        (None, "the public mirrors"),
+        (machine / "debian", "the cache"),  # where the mirrors' files are by now
+        (own / "fashion-mnist", "the folder in AEHELPERS_DATA"),
+    ]
+    for folder, source in steps:
+        if folder is not None:
+            write_set(folder)
+        if folder is not None and folder.parent == own:
+            monkeypatch.setenv("AEHELPERS_DATA", str(own))
+        capsys.readouterr()
+        assert data.load("fashion-mnist").source == source
+        line = f"fashion-mnist: 6 training and 4 test images from {source}\n"
+        assert capsys.readouterr().out == line
+
+    monkeypatch.delenv("AEHELPERS_DATA")
+    for path in (machine / "cache" / "fashion-mnist").iterdir():
+        path.unlink()
+    monkeypatch.setitem(sources.MIRRORS, "fashion-mnist", (dead_url(),))
+    assert data.load("fashion-mnist").source == "Debian's package dataset-fashion-mnist"
+
+
+def test_own_folder_with_another_set_is_passed_over(machine, monkeypatch, mirror):
+    write_set(machine / "own" / "fashion-mnist")
+    monkeypatch.setenv("AEHELPERS_DATA", str(machine / "own"))
+    monkeypatch.setitem(sources.MIRRORS, "mnist", (mirror.url,))
+    assert data.load("mnist").source == "the public mirrors"
+
+
+def test_own_folder_that_is_none(machine, monkeypatch):
+    monkeypatch.setenv("AEHELPERS_DATA", str(machine / "nowhere"))
+    with pytest.raises(DataError, match=r"AEHELPERS_DATA must be a folder .*nowhere"):
+        data.load("mnist")
+
+
+@pytest.mark.parametrize("fault", ["missing", "damaged"])
+def test_own_file_that_is_bad_is_an_error(machine, monkeypatch, mirror, fault):
+    """What the user put there is not replaced behind their back."""
+    path = write_set(machine / "own" / "mnist") / f"{IMAGES.name}.gz"
+    path.unlink()
+    if fault == "damaged":
+        path.write_bytes(flipped(RAW[IMAGES.name], 3000))
+    monkeypatch.setenv("AEHELPERS_DATA", str(machine / "own"))
+    monkeypatch.setitem(sources.MIRRORS, "mnist", (mirror.url,))
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte.* is (missing|damaged)"):
+        data.load("mnist")
+    assert mirror.asked == []
+
+
+def test_damaged_cache_is_mended(machine, monkeypatch, mirror, capsys):
+    path = write_set(machine / "cache" / "mnist") / f"{IMAGES.name}.gz"
+    path.write_bytes(b"broken")
+    monkeypatch.setitem(sources.MIRRORS, "mnist", (mirror.url,))
+    assert len(data.load("mnist").x_train) == 6
+    assert "put aside as train-images-idx3-ubyte.gz.damaged" in capsys.readouterr().out
+    assert mirror.asked == [f"/{path.name}"]
+
+
+def test_damaged_package_is_passed_over_with_a_warning(machine, monkeypatch, mirror):
+    (write_set(machine / "debian") / f"{IMAGES.name}.gz").write_bytes(b"broken")
+    monkeypatch.setitem(sources.MIRRORS, "fashion-mnist", (mirror.url,))
+    with pytest.warns(UserWarning, match="Debian's package .* is passed over"):
+        assert data.load("fashion-mnist").source == "the public mirrors"
+
+
+def test_unwritable_cache_falls_back_to_the_sample_with_the_reason(machine, monkeypatch, mirror):
+    (machine / "cache").write_text("a file where the folder belongs")
+    monkeypatch.setitem(sources.MIRRORS, "mnist", (mirror.url,))
+    with pytest.warns(UserWarning, match="because cannot make the cache folder"):
+        assert len(data.load("mnist").x_train) == 4000
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("fashion_mnist", "did you mean fashion-mnist?"), ("cifar10", ""), (3, "")]
+)
+def test_unknown_name(name, hint):
+    with pytest.raises(ValueError, match="name must be one of mnist, fashion-mnist, mnist-sample"):
+        data.load(name)
+    with pytest.raises(ValueError, match=f"{name!r}") as error:
+        data.load(name)
+    assert hint in str(error.value)
+
+
+def test_images_and_labels_of_different_number():
+    images, labels = np.zeros((3, 784), np.uint8), np.zeros(2, np.uint8)
+    with pytest.raises(DataError, match="mnist has 3 training images but 2 training labels"):
+        data._assemble("mnist", (images, labels, images, labels), "nowhere")
+
+
+def test_load_gives_exact_grey_values(machine, monkeypatch):
+    write_set(machine / "own" / "mnist", packed=False)
+    monkeypatch.setenv("AEHELPERS_DATA", str(machine / "own"))
+    dataset = data.load("mnist")
+    raw = np.frombuffer(RAW[IMAGES.name], np.uint8, offset=16).reshape(-1, 784)
+    assert dataset.x_train.dtype == np.float32
+    assert dataset.y_train.dtype == np.int64
+    assert dataset.x_train.flags.c_contiguous
+    np.testing.assert_array_equal(dataset.x_train, raw.astype(np.float32) / np.float32(255))
+    assert dataset.class_names == tuple("0123456789")
+
+
+@pytest.mark.parametrize("name", ["mnist-sample", "fashion-mnist-sample"])
+def test_samples(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # asked for by name: nothing to warn of
+        dataset = data.load(name)
+    assert np.bincount(dataset.y_train).tolist() == [400] * 10
+    assert np.bincount(dataset.y_test).tolist() == [100] * 10
+    assert (np.diff(dataset.y_train) != 0).mean() > 0.8  # not sorted by class
+    train = {hashlib.sha256(image.tobytes()).digest() for image in dataset.x_train}
+    test = {hashlib.sha256(image.tobytes()).digest() for image in dataset.x_test}
+    assert not train & test
+
+
+def test_samples_are_small():
+    folder = Path(data.__file__).parent / "samples"
+    assert sum(path.stat().st_size for path in folder.rglob("*.gz")) < 4_000_000
+
+
+@pytest.mark.parametrize(("name", "entropy"), [("mnist", 0.05808), ("fashion-mnist", 0.24217)])
+def test_full_sets(name, entropy, monkeypatch):
+    """The published floor of the cross-entropy identifies the images, their scale included."""
+    if not (OWN_DATA and Path(OWN_DATA, name).is_dir()):
+        pytest.skip(f"AEHELPERS_DATA names no folder with {name} in it")
+    monkeypatch.setenv("AEHELPERS_DATA", OWN_DATA)
+    dataset = data.load(name)
+    assert (len(dataset.x_train), len(dataset.x_test)) == (60_000, 10_000)
+    floor = (entr(dataset.x_test) + entr(1 - dataset.x_test)).mean(dtype=np.float64)
+    assert floor == pytest.approx(entropy, abs=1e-5)
+
+
+# Corruptions -------------------------------------------------------------------------------
+
+GREY = np.linspace(0, 1, 784, dtype=np.float32) * np.ones((2000, 1), np.float32)
+
+
+def corruptions(images):
+    return {
+        "sampled": lambda rng: data.binarize(images, rng),
+        "gaussian": lambda rng: data.add_gaussian_noise(images, 0.2, rng),
+        "masking": lambda rng: data.masking_noise(images, 0.3, rng),
+        "missing": lambda rng: data.missing_pixels(len(images), 0.3, rng),
+    }
+
+
+@pytest.mark.parametrize("name", corruptions(GREY))
+def test_seeds(name):
+    images = GREY[:50].copy()
+    corrupt = corruptions(images)[name]
+    np.testing.assert_array_equal(corrupt(3), corrupt(3))
+    np.testing.assert_array_equal(corrupt(3), corrupt(np.random.default_rng(3)))
+    assert (corrupt(3) != corrupt(4)).any()
+    rng = np.random.default_rng(3)
+    assert (corrupt(rng) != corrupt(rng)).any()
+    np.testing.assert_array_equal(images, GREY[:50])
+    assert corrupt(3).dtype == (bool if name == "missing" else np.float32)
+    for bad in (None, -1, 1.5, "a", True):
+        with pytest.raises(ValueError, match="rng must be a numpy"):
+            corrupt(bad)
+
+
+def test_sampled_pixels_have_the_grey_value_as_mean():
+    sampled = data.binarize(GREY, 0)
+    assert set(np.unique(sampled)) == {0.0, 1.0}
+    error = (sampled.mean(0) - GREY[0]) / np.sqrt(np.maximum(GREY[0] * (1 - GREY[0]), 1e-4) / 2000)
+    assert np.abs(error).max() < 4.5
+    assert (sampled[:, 0] == 0).all()
+    assert (sampled[:, -1] == 1).all()
+
+
+def test_thresholded_pixels():
+    grey = np.array([[0.0, 0.49, 0.5, 0.51, 1.0]])
+    assert data.binarize(grey, how="thresholded").tolist() == [[0, 0, 0, 1, 1]]
+
+
+def test_gaussian_noise_is_clipped_and_of_the_right_size():
+    noisy = data.add_gaussian_noise(GREY, 0.1, 0)
+    assert (noisy.min(), noisy.max()) == (0, 1)
+    middle = slice(350, 434)
+    assert (noisy - GREY)[:, middle].std() == pytest.approx(0.1, rel=0.01)
+    assert (noisy - GREY)[:, middle].mean() == pytest.approx(0, abs=0.002)
+    np.testing.assert_array_equal(data.add_gaussian_noise(GREY, 0, 0), GREY)
+
+
+def test_masking_noise_takes_each_pixel_alike():
+    white = np.ones((4000, 784), np.float32)
+    masked = data.masking_noise(white, 0.3, 0)
+    assert np.abs(masked.mean(0) - 0.7).max() < 4.5 * np.sqrt(0.21 / 4000)
+    assert np.ptp(masked.sum(1)) > 0  # independent: not the same number in each image
+    assert data.masking_noise(white[:2], 0, 0).all()
+    assert not data.masking_noise(white[:2], 1, 0).any()
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_missing_pixels_exact_in_number_and_everywhere_alike(share):
+    observed = data.missing_pixels(4000, share, 0)
+    assert set((~observed).sum(axis=1)) == {round(share * 784)}
+    spread = np.sqrt(share * (1 - share) / 4000)
+    assert np.abs((~observed).mean(0) - share).max() < 4.5 * spread
+    assert len(np.unique(observed[:100], axis=0)) == 100
+
+
+def test_missing_half():
+    halves = {side: data.missing_half(side).reshape(28, 28) for side in ("top", "left")}
+    assert not halves["top"][:14].any()
+    assert halves["top"][14:].all()
+    assert not halves["left"][:, :14].any()
+    assert halves["left"][:, 14:].all()
+    assert (data.missing_half("bottom") == ~data.missing_half("top")).all()
+    assert (data.missing_half("right") == ~data.missing_half("left")).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda x: data.add_gaussian_noise(x, -0.1, 0), "sigma must be at least 0, got -0.1"),
+        (lambda x: data.add_gaussian_noise(x, float("nan"), 0), "sigma must be .*, got nan"),
+        (lambda x: data.masking_noise(x, 1.1, 0), "share must lie from 0 to 1, got 1.1"),
+        (lambda x: data.missing_pixels(3, 0.0, 0), "strictly between 0 and 1, got 0.0"),
+        (lambda x: data.missing_pixels(3, 1.0, 0), "strictly between 0 and 1, got 1.0"),
+        (lambda x: data.missing_pixels(-1, 0.5, 0), "n_images must be at least 0, got -1"),
+        (lambda x: data.missing_half("middle"), "side must be one of top, .*, got 'middle'"),
+        (lambda x: data.binarize(x, 0, how="otsu"), "how must be \"sampled\" or .*, got 'otsu'"),
+        (lambda x: data.binarize(x * 255, 0), r"images must lie in \[0, 1\], .* to 255.0"),
+        (lambda x: data.binarize(x * np.nan, 0), r"images must lie in \[0, 1\], .* nan"),
+        (lambda x: data.binarize(x[0], 0), r"images must have shape \(n, n_pixels\), got \(784,\)"),
+    ],
+)
+def test_corruptions_refuse(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call(GREY[:3])

@@ -1,0 +1,419 @@
+"""Reading image files that may be anything at all, and fetching them from mirrors."""
+
+import contextlib
+import dataclasses
+import errno
+import gzip
+import hashlib
+import os
+import pickle
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import tracemalloc
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from aehelpers import sources
+from aehelpers.sources import DataError
+
+N_TRAIN, N_TEST = 6, 4
+
+
+def raw_files():
+    """The bytes of a small data set's four files, by name."""
+    rng = np.random.default_rng(0)
+    contents = {}
+    for file in sources.idx_files(N_TRAIN, N_TEST):
+        high = 256 if file.holds_images else 10
+        items = rng.integers(0, high, file.size - len(file.header), dtype=np.uint8)
+        contents[file.name] = file.header + items.tobytes()
+    return contents
+
+
+RAW = raw_files()
+SMALL = sources.idx_files(
+    N_TRAIN, N_TEST, [hashlib.sha256(content).hexdigest() for content in RAW.values()]
+)
+IMAGES, LABELS = SMALL[0], SMALL[1]
+
+
+def write_set(folder, packed=True):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in RAW.items():
+        if packed:
+            (folder / f"{name}.gz").write_bytes(gzip.compress(content))
+        else:
+            (folder / name).write_bytes(content)
+    return folder
+
+
+def flipped(content, place):
+    return content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :]
+
+
+# Reading -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_good_set_is_read(tmp_path, packed):
+    x_train, y_train, x_test, y_test = sources.read_set(write_set(tmp_path, packed), SMALL)
+    assert (x_train.shape, x_test.shape) == ((N_TRAIN, 784), (N_TEST, 784))
+    assert x_train.tobytes() == RAW[IMAGES.name][16:]
+    assert y_train.tobytes() == RAW[LABELS.name][8:]
+    assert y_test.shape == (N_TEST,)
+
+
+class Explosive:
+    def __reduce__(self):
+        return (open, (Explosive.path, "w"))
+
+
+IMAGE_RAW, LABEL_RAW = RAW[IMAGES.name], RAW[LABELS.name]
+WRONG_SHAPE = struct.pack(">IIII", 0x803, N_TRAIN, 14, 56) + IMAGE_RAW[16:]
+BAD_LABEL = LABEL_RAW[:-1] + bytes([11])
+UNHASHED = dataclasses.replace(LABELS, sha256=None)
+
+
+@pytest.mark.parametrize(
+    ("content", "file", "sentence"),
+    [
+        (b"", IMAGES, "is not an IDX file of images: it starts with b''"),
+        (IMAGE_RAW[:1000], IMAGES, "holds 1,000 bytes unpacked, expected 4,720"),
+        (IMAGE_RAW[:9], IMAGES, "is cut: it ends after 9 bytes, within its header"),
+        (IMAGE_RAW + b"x", IMAGES, "holds more than 4,720 bytes unpacked"),
+        (flipped(IMAGE_RAW, 3000), IMAGES, "is damaged or changed: its SHA-256"),
+        (LABEL_RAW, IMAGES, "holds labels where images belong"),
+        (IMAGE_RAW, LABELS, "holds images where labels belong"),
+        (WRONG_SHAPE, IMAGES, "holds images of shape 6×14×56, expected 6×28×28"),
+        (RAW[SMALL[2].name], IMAGES, "holds images of shape 4×28×28, expected 6×28×28"),
+        (BAD_LABEL, UNHASHED, "holds the label 11, expected 0 to 9"),
+        (b"<!DOCTYPE html><html>404</html>", IMAGES, "is not an IDX file of images"),
+        (b"PK\x03\x04" + b"x" * 9000, IMAGES, "is not an IDX file of images"),
+    ],
+)
+@pytest.mark.parametrize("packed", [True, False])
+def test_each_fault_is_named_in_one_sentence(tmp_path, content, file, sentence, packed):
+    path = tmp_path / "file"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    with pytest.raises(DataError) as error:
+        sources.read_idx(path, file)
+    assert str(error.value).startswith(f"{path} ")
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda packed: packed[:500], "is cut"),
+        (lambda packed: packed[:12], "is cut"),
+        (lambda packed: packed[:-4], "is cut"),
+        (lambda packed: flipped(packed, len(packed) - 6), "is a damaged gzip file"),
+        (lambda packed: packed[:2] + b"\xff" * 50, "is a damaged gzip file"),
+        (lambda packed: packed + b"extra", "goes on after the end of its gzip data"),
+    ],
+)
+def test_each_fault_of_the_container_is_named(tmp_path, spoil, sentence):
+    path = tmp_path / "file.gz"
+    path.write_bytes(spoil(gzip.compress(IMAGE_RAW)))
+    with pytest.raises(DataError, match=sentence):
+        sources.read_idx(path, IMAGES)
+
+
+def test_a_pickle_is_refused_and_does_not_run(tmp_path):
+    Explosive.path = str(tmp_path / "ran")
+    path = tmp_path / "file"
+    for content in (pickle.dumps(Explosive()), gzip.compress(pickle.dumps(Explosive()))):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match="is not an IDX file"):
+            sources.read_idx(path, IMAGES)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_folder_or_nothing_where_a_file_belongs(tmp_path):
+    with pytest.raises(DataError, match="cannot be read"):
+        sources.read_idx(tmp_path, IMAGES)
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte is missing"):
+        sources.read_set(tmp_path, SMALL)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_file_of_endless_zeros_is_neither_read_nor_unpacked_whole(tmp_path, packed):
+    content = IMAGE_RAW[:16] + bytes(50_000_000)
+    path = tmp_path / "bomb"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    del content
+    tracemalloc.start()
+    with pytest.raises(DataError, match="holds more than 4,720 bytes"):
+        sources.read_idx(path, IMAGES)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100_000
+
+
+def parses_or_refuses(content, file, truth):
+    with contextlib.suppress(DataError):
+        assert sources.parse_idx(content, file, "file").tobytes() == truth
+
+
+@settings(max_examples=300, deadline=None)
+@given(content=st.binary(max_size=200), magic=st.sampled_from([b"", b"\x1f\x8b", b"\0\0\x08\x03"]))
+def test_fuzz_anything(content, magic):
+    parses_or_refuses(magic + content, IMAGES, IMAGE_RAW[16:])
+    parses_or_refuses(magic + content, LABELS, LABEL_RAW[8:])
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(edits=st.data(), packed=st.booleans(), labels=st.booleans())
+def test_fuzz_edited_files(edits, packed, labels):
+    """Overwrite, cut and extend good files: the right images come out, or a DataError."""
+    file, content = (LABELS, LABEL_RAW) if labels else (IMAGES, IMAGE_RAW)
+    truth = content[len(file.header) :]
+    changed = bytearray(gzip.compress(content) if packed else content)
+    for _ in range(edits.draw(st.integers(0, 3))):
+        place = edits.draw(st.integers(0, len(changed)))
+        length = edits.draw(st.integers(0, 20))
+        changed[place : place + length] = edits.draw(st.binary(max_size=20))
+    parses_or_refuses(bytes(changed), file, truth)
+
+
+# Fetching ----------------------------------------------------------------------------------
+
+
+class Mirror(ThreadingHTTPServer):
+    """A mirror on this machine that serves a folder and keeps a list of what was asked."""
+
+    def __init__(self, folder):
+        class Handler(SimpleHTTPRequestHandler):
+            def log_message(self, *args):
+                pass
+
+            def do_GET(self):
+                self.server.asked.append(self.path)
+                super().do_GET()
+
+        self.asked = []
+        super().__init__(("127.0.0.1", 0), partial(Handler, directory=folder))
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}/"
+
+    def close(self):
+        self.shutdown()
+        self.server_close()
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server = Mirror(write_set(tmp_path / "mirror"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def other_mirror(tmp_path):
+    server = Mirror(write_set(tmp_path / "other"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache, a small data set in place of MNIST, and no mirror yet."""
+    monkeypatch.setenv("AEHELPERS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(sources.FILES, "mnist", SMALL)
+    monkeypatch.setitem(sources.MIRRORS, "mnist", ())
+    return tmp_path / "cache" / "mnist"
+
+
+def use(monkeypatch, *urls):
+    monkeypatch.setitem(sources.MIRRORS, "mnist", urls)
+
+
+def dead_url():
+    """An address where nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}/"
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+WHOLE = sorted(f"{name}.gz" for name in RAW)
+
+
+def test_fetch_brings_a_whole_set_once(cache, mirror, monkeypatch, capsys):
+    use(monkeypatch, mirror.url)
+    sources.fetch("mnist")
+    assert capsys.readouterr().out == ""
+    assert names(cache) == WHOLE
+    sources.read_set(cache, SMALL)
+    sources.fetch("mnist")
+    assert len(mirror.asked) == 4
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such rights")
+def test_others_may_read_what_was_fetched(cache, mirror, monkeypatch):
+    """One cache may serve a class."""
+    use(monkeypatch, mirror.url)
+    before = os.umask(0o022)
+    sources.fetch("mnist")
+    os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in cache.iterdir()} == {0o644}
+
+
+def test_damaged_file_is_put_aside_and_good_ones_stay(cache, mirror, monkeypatch):
+    use(monkeypatch, mirror.url)
+    write_set(cache)
+    bad = cache / f"{IMAGES.name}.gz"
+    bad.write_bytes(gzip.compress(flipped(IMAGE_RAW, 2000)))
+    before = {path.name: path.stat().st_mtime_ns for path in cache.iterdir() if path != bad}
+    said = []
+    sources.fetch("mnist", say=said.append)
+    (note,) = said
+    assert "SHA-256" in note
+    assert "put aside" in note
+    assert mirror.asked == [f"/{bad.name}"]
+    assert names(cache) == sorted([*WHOLE, f"{bad.name}.damaged"])
+    assert {name: (cache / name).stat().st_mtime_ns for name in before} == before
+    sources.read_set(cache, SMALL)
+
+
+@pytest.mark.parametrize("fault", ["missing", "wrong bytes", "an error page"])
+def test_second_mirror_helps_out(cache, mirror, other_mirror, monkeypatch, tmp_path, fault):
+    path = tmp_path / "mirror" / f"{IMAGES.name}.gz"
+    if fault == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(b"<html>" if fault == "an error page" else gzip.compress(LABEL_RAW))
+    use(monkeypatch, mirror.url, other_mirror.url)
+    sources.fetch("mnist")
+    sources.read_set(cache, SMALL)
+    assert other_mirror.asked == [f"/{path.name}"]
+    assert names(cache) == WHOLE
+
+
+def test_dead_mirror_is_asked_once(cache, mirror, monkeypatch):
+    import pooch
+
+    asked = []
+    call = pooch.HTTPDownloader.__call__
+
+    def counting(self, url, *rest):
+        asked.append(url)
+        return call(self, url, *rest)
+
+    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", counting)
+    dead = dead_url()
+    use(monkeypatch, dead, mirror.url)
+    sources.fetch("mnist")
+    assert sum(url.startswith(dead) for url in asked) == 1
+    sources.read_set(cache, SMALL)
+
+
+def test_damage_is_told_even_if_no_mirror_helps(cache, monkeypatch):
+    use(monkeypatch, dead_url())
+    (write_set(cache) / f"{IMAGES.name}.gz").write_bytes(b"broken")
+    said = []
+    with pytest.raises(OSError, match="cannot fetch"):
+        sources.fetch("mnist", say=said.append)
+    assert len(said) == 1
+
+
+def test_no_mirror_answers(cache, monkeypatch):
+    dead = dead_url()
+    use(monkeypatch, dead)
+    with pytest.raises(OSError, match=r"cannot fetch train-images-idx3-ubyte\.gz") as error:
+        sources.fetch("mnist")
+    assert dead in str(error.value)
+    assert "\n" not in str(error.value)
+    assert names(cache) == []
+
+
+def test_cache_that_cannot_be_made(cache, mirror, monkeypatch):
+    use(monkeypatch, mirror.url)
+    cache.parent.write_text("a file where the folder belongs")
+    with pytest.raises(OSError, match="cannot make the cache folder") as error:
+        sources.fetch("mnist")
+    assert str(cache) in str(error.value)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
+def test_cache_that_cannot_be_written(cache, mirror, monkeypatch):
+    use(monkeypatch, mirror.url)
+    cache.mkdir(parents=True)
+    cache.chmod(0o500)
+    with pytest.raises(OSError, match=r"cannot write .*train-images.*: Permission denied"):
+        sources.fetch("mnist")
+
+
+def test_full_disk_leaves_no_partial_file_and_keeps_the_rest(cache, mirror, monkeypatch):
+    import pooch
+
+    call = pooch.HTTPDownloader.__call__
+
+    def fills_up(self, url, path, *rest):
+        if "t10k-images" in url:
+            Path(path).write_bytes(b"partial")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return call(self, url, path, *rest)
+
+    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", fills_up)
+    use(monkeypatch, mirror.url)
+    with pytest.raises(OSError, match=r"cannot write .*t10k-images.*: No space left on device"):
+        sources.fetch("mnist")
+    assert names(cache) == sorted(f"{file.name}.gz" for file in SMALL[:2])
+
+
+FETCH_IN_A_PROCESS = """
+import sys
+from tests.test_sources import SMALL
+from aehelpers import sources
+sources.FILES["mnist"], sources.MIRRORS["mnist"] = SMALL, (sys.argv[1],)
+sources.fetch("mnist")
+sources.read_set(sources.cache_folder() / "mnist", SMALL)
+"""
+
+
+def test_two_first_runs_at_once(cache, mirror):
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", FETCH_IN_A_PROCESS, mirror.url], cwd=Path(__file__).parents[1]
+        )
+        for _ in range(2)
+    ]
+    assert [run.wait(timeout=60) for run in runs] == [0, 0]
+    assert names(cache) == WHOLE
+
+
+def test_two_runs_find_the_same_damage(cache, mirror, monkeypatch):
+    """Both put the damaged file aside; the slower one finds it gone."""
+    use(monkeypatch, mirror.url)
+    write_set(cache)
+    bad = cache / f"{IMAGES.name}.gz"
+    bad.write_bytes(b"broken")
+    replace = os.replace
+
+    def beaten(source, target):
+        if str(target).endswith(".damaged"):
+            with contextlib.suppress(FileNotFoundError):
+                replace(source, target)  # the other run was quicker
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", beaten)
+    sources.fetch("mnist")
+    sources.read_set(cache, SMALL)
