@@ -1,0 +1,50 @@
+"""TensorFlow and Keras, imported without the start-up noise.
+
+On import and on its first look for a GPU TensorFlow writes lines with a time and
+a process id to the process' stderr, which would land in a notebook's output.
+Import `tf` and `keras` from here, and they do not.
+"""
+
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+
+__all__ = ["keras", "tf"]
+
+# A user's own settings win. oneDNN is off because its kernels give other digits
+# on other processors; the compiled training loop does not use them and is as fast.
+# Growth on demand lets several notebooks share one GPU.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+
+
+@contextmanager
+def _native_stderr_held_back():
+    """Drop what C++ code writes to stderr; show it if the block fails."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(saved, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+with _native_stderr_held_back():
+    import keras
+    import tensorflow as tf
+
+    if keras.backend.backend() != "tensorflow":
+        raise ImportError(
+            f"aehelpers needs Keras on TensorFlow, but Keras is set to {keras.backend.backend()}: "
+            "unset KERAS_BACKEND or set it to tensorflow"
+        )
+    tf.config.list_physical_devices()

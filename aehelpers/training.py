@@ -1,0 +1,427 @@
+"""A Keras model whose `fit` runs a whole epoch as one compiled program.
+
+Keras' own `fit` returns to Python after every batch. For a model as small as
+784-32-784 at batch 32 that costs several times what the arithmetic does. Here the
+images become one tensor, and one `tf.function` gathers, steps and sums over all
+batches of an epoch; XLA compiles it unless `compile(jit_compile=False)` says otherwise.
+
+Everything else is Keras: `compile`, `train_step`, `compute_loss`, metrics, callbacks,
+`History`, `save`. Left out, and refused by name: input that is not an array
+(generators, `tf.data`), class weights, epochs of a set number of steps, and
+distribution over several devices.
+"""
+
+import random
+
+import numpy as np
+
+from aehelpers import arguments, progress
+from aehelpers.backend import keras, tf
+
+__all__ = ["EpochModel", "cosine_schedule"]
+
+_BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+
+
+@keras.saving.register_keras_serializable(package="aehelpers")
+class EpochModel(keras.Model):
+    """A `keras.Model` with a fast `fit` and `evaluate` for data that fit in memory.
+
+    Subclass it, or build it from inputs and outputs as any functional model:
+    ``EpochModel(inputs, outputs)``.
+    """
+
+    _programs = None  # made when first needed, forgotten when compiled anew
+
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        run_eagerly=False,
+        steps_per_execution=1,
+        jit_compile="auto",
+        auto_scale_loss=True,
+    ):
+        """Configure training; arguments as in `keras.Model.compile`.
+
+        `jit_compile="auto"` compiles with XLA on a CPU too, where Keras does not: over
+        a whole epoch it pays. `steps_per_execution` matters only to callbacks that act
+        on batches: they are called once every so many.
+        """
+        super().compile(
+            optimizer=optimizer,
+            loss=loss,
+            loss_weights=loss_weights,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=not run_eagerly if jit_compile == "auto" else jit_compile,
+            auto_scale_loss=auto_scale_loss,
+        )
+        self._programs = None
+
+    def compile_from_config(self, config):
+        """Compile as the saved model was; Keras asks for it where `compile` is overridden."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
+    ):
+        """Train for `epochs` passes over the data; arguments as in `keras.Model.fit`.
+
+        The order of the images comes from Python's random state, which
+        `keras.utils.set_random_seed` sets with the others: two runs after the same
+        seed agree to the bit on one machine. A callback that acts on every batch is
+        served, one batch at a time, which is slower.
+
+        Parameters
+        ----------
+        x : array of shape (n, ...)
+        y : array of shape (n, ...), optional
+            Targets. A model with its own `compute_loss` can do without.
+        batch_size : int, default 32
+            From 1 to n. The last batch of an epoch takes what is left.
+        verbose : "auto", 0, 1 or 2
+            1 is a progress bar over epochs, 2 a line per epoch. "auto" is 1 where
+            somebody watches and 0 elsewhere.
+        validation_split : float in [0, 1)
+            Share of the images, taken from the end, that is held out.
+        sample_weight : array of shape (n,), optional
+        class_weight, steps_per_epoch, validation_steps
+            Refused unless None.
+
+        Returns
+        -------
+        keras.callbacks.History
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of range or cannot be served, or an array is not
+            finite or of another length than `x`.
+        """
+        self._require_compiled("fit")
+        arguments.refuse(
+            "fit",
+            class_weight=(class_weight, "pass sample_weight"),
+            steps_per_epoch=(steps_per_epoch, "pass fewer images"),
+            validation_steps=(validation_steps, "pass fewer validation images"),
+        )
+        verbose = arguments.verbosity(verbose)
+        arguments.check_schedule(epochs, initial_epoch, shuffle, validation_split, validation_freq)
+        arrays = arguments.as_tensors(x, y, sample_weight)
+        if validation_data is None and validation_split:
+            arrays, validation_data = arguments.split(arrays, validation_split)
+        elif validation_data is not None:
+            validation_data = arguments.as_tensors(
+                *arguments.unpack(validation_data), names="validation_data"
+            )
+        n = len(arrays[0])
+        batch_size = arguments.check_batch_size(batch_size, n, "batch_size")
+        if validation_data is not None:
+            n_held_out = len(validation_data[0])
+            validation_batch_size = (
+                min(batch_size, n_held_out)
+                if validation_batch_size is None
+                else arguments.check_batch_size(
+                    validation_batch_size, n_held_out, "validation_batch_size"
+                )
+            )
+        self._prepare(arrays)
+
+        callbacks = self._callback_list(callbacks, verbose, epochs, steps=-(-n // batch_size))
+        watches_batches = any(_acts_on_batches(callback) for callback in callbacks.callbacks)
+        rng = np.random.default_rng(random.getrandbits(64))
+        self.stop_training = False
+        callbacks.on_train_begin()
+        logs = {}
+        # BackupAndRestore leaves the epoch to go on from in _initial_epoch.
+        for epoch in range(self._initial_epoch or initial_epoch, epochs):
+            self.reset_metrics()
+            callbacks.on_epoch_begin(epoch)
+            order = rng.permutation(n) if shuffle else np.arange(n)
+            batches = _batches(order, batch_size)
+            if watches_batches:
+                self._run_watched(batches, arrays, callbacks)
+            else:
+                for run in batches:
+                    self._run(self.train_step, run, arrays)
+            logs = _as_floats(self.get_metrics_result())
+            if validation_data is not None and _is_due(epoch, validation_freq):
+                held_out = self._evaluate(validation_data, validation_batch_size, callbacks)
+                logs.update({f"val_{name}": value for name, value in held_out.items()})
+            callbacks.on_epoch_end(epoch, logs)
+            if self.stop_training:
+                break
+        if epochs > 0:
+            self.optimizer.finalize_variable_values(self.trainable_weights)
+        callbacks.on_train_end(logs)
+        return self.history
+
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=False,
+        **kwargs,
+    ):
+        """Loss and metrics, averaged over images; arguments as in `keras.Model.evaluate`.
+
+        Parameters
+        ----------
+        x, y, batch_size, sample_weight
+            As in `fit`.
+        verbose : "auto", 0, 1 or 2
+            Accepted for Keras' sake: it takes a moment, and draws nothing.
+        steps
+            Refused unless None.
+
+        Returns
+        -------
+        float, list of float, or dict with `return_dict`
+        """
+        if kwargs:
+            raise ValueError(f"evaluate does not know the argument {', '.join(sorted(kwargs))}")
+        self._require_compiled("evaluate")
+        arguments.refuse("evaluate", steps=(steps, "pass fewer images"))
+        arguments.verbosity(verbose)
+        arrays = arguments.as_tensors(x, y, sample_weight)
+        batch_size = arguments.check_batch_size(batch_size, len(arrays[0]), "batch_size")
+        self._prepare(arrays)
+        callbacks = keras.callbacks.CallbackList(callbacks, model=self)
+        logs = self._evaluate(arrays, batch_size, callbacks)
+        if return_dict:
+            return logs
+        values = list(logs.values())
+        return values[0] if len(values) == 1 else values
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+        """The model's outputs for `x`, as NumPy arrays; arguments as in `keras.Model.predict`.
+
+        Parameters
+        ----------
+        x : array of shape (n, ...)
+        batch_size : int, default 1000
+            Images at a time; it bounds memory, and changes nothing else.
+        verbose : "auto", 0, 1 or 2
+            Accepted for Keras' sake: nothing is drawn.
+        steps, callbacks
+            Refused unless None.
+        """
+        arguments.refuse(
+            "predict",
+            steps=(steps, "pass fewer images"),
+            callbacks=(callbacks, "call predict without them"),
+        )
+        arguments.verbosity(verbose)
+        x, _, _ = arguments.as_tensors(x, None, None)
+        batch_size = arguments.check_batch_size(batch_size, len(x), "batch_size", default=1000)
+        spec = tf.TensorSpec([None, *x.shape[1:]], x.dtype)
+        program = self._program(("predict", spec), self.predict_step, (spec,), jit_compile=False)
+        parts = [program(x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
+        return tf.nest.map_structure(lambda *batches: np.concatenate(batches), *parts)
+
+    def _evaluate(self, arrays, batch_size, callbacks):
+        self.reset_metrics()
+        callbacks.on_test_begin()
+        for run in _batches(np.arange(len(arrays[0])), batch_size):
+            self._run(self.test_step, run, arrays)
+        logs = _as_floats(self.get_metrics_result())
+        callbacks.on_test_end(logs)
+        return logs
+
+    def _run_watched(self, batches, arrays, callbacks):
+        """An epoch in pieces of `steps_per_execution` batches, callbacks around each."""
+        step = 0
+        for run in batches:
+            for start in range(0, len(run), self.steps_per_execution):
+                piece = run[start : start + self.steps_per_execution]
+                callbacks.on_train_batch_begin(step)
+                self._run(self.train_step, piece, arrays)
+                step += len(piece)
+                callbacks.on_train_batch_end(step - 1, _as_floats(self.get_metrics_result()))
+                if self.stop_training:
+                    return
+
+    def _prepare(self, arrays):
+        """Make all variables outside any program, and let wrong shapes fail where it reads well."""
+        if arrays[1] is None and self.loss is not None:
+            raise ValueError(
+                "y must be the targets of the loss, got None; an autoencoder's are its inputs: "
+                "fit(x, x)"
+            )
+        self.test_step(tuple(None if array is None else array[:1] for array in arrays))
+        self.optimizer.build(self.trainable_variables)
+
+    def _run(self, step, batches, arrays):
+        """Apply `step` to each row of `batches`, indices of images, in one program.
+
+        Targets that are the inputs travel, and are gathered, only once.
+        """
+        x, y, sample_weight = arrays
+        given = {"x": x, "y": None if y is x else y, "sample_weight": sample_weight}
+        given = {name: tensor for name, tensor in given.items() if tensor is not None}
+        # Only the number of rows may differ between two calls of one program.
+        specs = {name: tf.TensorSpec([None, *t.shape[1:]], t.dtype) for name, t in given.items()}
+        program = self._program(
+            (step.__name__, y is x, tuple(specs.items())),
+            _over_rows(step, targets_are_inputs=y is x),
+            (tf.TensorSpec([None, None], tf.int32), specs),
+            jit_compile=self.jit_compile,
+        )
+        program(tf.constant(batches), given)
+
+    def _program(self, key, function, signature, *, jit_compile):
+        """`function` as a program for arguments of this signature, made once and kept as `key`."""
+        if self._programs is None:
+            self._programs = {}
+        if key not in self._programs:
+            if not self.run_eagerly:
+                traced = tf.function(function, input_signature=signature, jit_compile=jit_compile)
+                function = traced.get_concrete_function()
+            self._programs[key] = function
+        return self._programs[key]
+
+    def _callback_list(self, callbacks, verbose, epochs, steps):
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            return callbacks
+        reports = {0: [], 1: [_EpochBar()], 2: [_EpochLines()]}[verbose]
+        return keras.callbacks.CallbackList(
+            [*_as_list(callbacks), *reports],
+            add_history=True,
+            model=self,
+            verbose=verbose,
+            epochs=epochs,
+            steps=steps,
+        )
+
+    def _require_compiled(self, method):
+        if not self.compiled:
+            raise ValueError(f"call compile() before {method}()")
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if replicas > 1:
+            raise ValueError(f"{method} runs on one device, got a strategy of {replicas} replicas")
+
+
+def cosine_schedule(n_images, batch_size, epochs, *, peak, warm_up=0.2):
+    """A learning rate that rises to `peak` in a line, then falls to 0 as a cosine.
+
+    The rise keeps the first steps of Adam small: without it, a peak of 0.002 leaves a
+    few units of a relu code dead.
+
+    Parameters
+    ----------
+    n_images, batch_size, epochs : int
+        As in `fit`, which is to run through the whole schedule.
+    peak : float
+    warm_up : float in [0, 1)
+        Share of all steps spent on the rise.
+
+    Returns
+    -------
+    keras.optimizers.schedules.CosineDecay
+        To be given to an optimizer as its learning rate (Loshchilov and Hutter 2017).
+    """
+    if not 0 < peak < float("inf"):
+        raise ValueError(f"peak must be above 0, got {peak}")
+    steps = epochs * -(-n_images // batch_size)
+    rise = int(warm_up * steps)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, steps - rise, warmup_target=peak, warmup_steps=rise
+    )
+
+
+class _EpochBar(keras.callbacks.Callback):
+    """A progress bar over epochs that shows the latest losses."""
+
+    def on_train_begin(self, logs=None):
+        self.bar = progress.bar(total=self.params["epochs"], unit="epoch", disable=False)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.bar.update(epoch + 1 - self.bar.n)
+        self.bar.set_postfix({name: f"{value:.4f}" for name, value in (logs or {}).items()})
+
+    def on_train_end(self, logs=None):
+        self.bar.close()
+
+
+class _EpochLines(keras.callbacks.Callback):
+    """A printed line per epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        losses = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
+        print(f"epoch {epoch + 1}/{self.params['epochs']}  {losses}")
+
+
+def _acts_on_batches(callback):
+    """Whether a callback does something at every batch, not only at every epoch."""
+    if getattr(callback, "save_freq", None) == "epoch":
+        return False
+    return any(
+        getattr(getattr(callback, hook), "__func__", getattr(callback, hook))
+        is not getattr(keras.callbacks.Callback, hook)
+        for hook in _BATCH_HOOKS
+    )
+
+
+def _over_rows(step, targets_are_inputs):
+    """A function that gathers the images of each row of `batches` and applies `step`."""
+
+    def steps(batches, arrays):
+        for row in tf.range(tf.shape(batches)[0]):
+            batch = {name: tf.gather(array, batches[row]) for name, array in arrays.items()}
+            targets = batch["x"] if targets_are_inputs else batch.get("y")
+            step((batch["x"], targets, batch.get("sample_weight")))
+
+    return steps
+
+
+def _batches(order, batch_size):
+    """`order` cut into int32 arrays of shape (batches, batch_size): full ones, then the rest."""
+    order = order.astype(np.int32)
+    full = len(order) - len(order) % batch_size
+    parts = [order[:full].reshape(-1, batch_size), order[np.newaxis, full:]]
+    return [part for part in parts if part.size]
+
+
+def _as_list(callbacks):
+    if callbacks is None:
+        return []
+    return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+
+
+def _as_floats(logs):
+    return {name: float(value) for name, value in logs.items()}
+
+
+def _is_due(epoch, validation_freq):
+    if isinstance(validation_freq, int):
+        return (epoch + 1) % validation_freq == 0
+    return epoch + 1 in validation_freq
