@@ -1,0 +1,165 @@
+"""Shapes and losses of the models, gradients by hand, noise, saving."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from aehelpers import autoencoders
+from aehelpers.autoencoders import Autoencoder, GaussianCorruption
+from aehelpers.backend import keras, tf
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"hidden_sizes": []}, r"hidden_sizes must be whole numbers of at least 1, got \[\]"),
+        ({"hidden_sizes": [32, 0]}, "hidden_sizes must be whole numbers"),
+        ({"hidden_sizes": [2.5]}, "hidden_sizes must be whole numbers"),
+        ({"hidden_sizes": ["a"]}, "hidden_sizes must be whole numbers"),
+        ({"hidden_sizes": [32], "output": "tanh"}, "output must be one of sigmoid.*'tanh'"),
+        ({"hidden_sizes": [32], "fresh_noise": -0.1}, "fresh_noise must be at least 0, got -0.1"),
+        ({"hidden_sizes": [32], "fresh_noise": float("nan")}, "fresh_noise must be at least 0"),
+    ],
+)
+def test_refusals(arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Autoencoder(**arguments)
+
+
+def test_sizes_and_parameters():
+    shallow, deep = autoencoders.shallow(), autoencoders.deep()
+    assert shallow.encoder.count_params() == 784 * 32 + 32
+    assert shallow.decoder.count_params() == 32 * 784 + 784
+    assert shallow.count_params() == 50_992
+    assert [layer.units for layer in deep.encoder.layers] == [128, 32]
+    assert [layer.units for layer in deep.decoder.layers[:-1]] == [128, 784]
+    assert autoencoders.shallow(7).code_size == 7
+    assert Autoencoder(5).hidden_sizes == [5]
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "linear", "relu"])
+def test_parts_and_whole_agree(images, output):
+    """`predict` is decoder after encoder, and the loss is the one its name says."""
+    model = Autoencoder([16, 4], output=output)
+    model.compile()
+    rebuilt = model.predict(images)
+    codes = model.encoder.predict(images, verbose=0)
+    assert codes.shape == (320, 4)
+    np.testing.assert_allclose(model.decoder.predict(codes, verbose=0), rebuilt, atol=1e-5)
+    raw = model(images).numpy()
+    if output == "sigmoid":
+        np.testing.assert_allclose(1 / (1 + np.exp(-raw)), rebuilt, atol=1e-5)
+        expected = -(images * np.log(rebuilt) + (1 - images) * np.log(1 - rebuilt)).mean()
+    else:
+        np.testing.assert_allclose(raw, rebuilt, atol=1e-5)
+        expected = ((images - rebuilt) ** 2).mean()
+    assert model.evaluate(images, images) == pytest.approx(expected, rel=1e-4)
+
+
+def test_loss_from_logits_survives_certainty():
+    """A pixel that is surely black costs its logit, not an infinity or a clipped value."""
+    model = Autoencoder([2])
+    model.compile()
+    model.set_weights([np.zeros_like(w) for w in model.get_weights()])
+    model.decoder.layers[-2].bias.assign(np.full(784, -200.0))
+    white = np.ones((3, 784), np.float32)
+    assert model.evaluate(white, white) == pytest.approx(200.0)
+
+
+def test_training_lowers_the_loss(sample):
+    keras.utils.set_random_seed(0)
+    history = autoencoders.deep().fit(sample.x_train, sample.x_train, epochs=3).history["loss"]
+    assert history[2] < history[1] < history[0]
+    assert history[2] < 0.37
+
+
+# Noise -------------------------------------------------------------------------------------
+
+
+def test_corruption_is_fresh_clipped_and_only_in_training():
+    keras.utils.set_random_seed(0)
+    layer = GaussianCorruption(0.2)
+    grey = tf.fill((200, 784), 0.5)
+    first, second = layer(grey, training=True).numpy(), layer(grey, training=True).numpy()
+    assert (first != second).mean() > 0.99
+    assert first.std() == pytest.approx(0.2, abs=0.003)
+    noisy_black = layer(tf.zeros((200, 784)), training=True).numpy()
+    assert noisy_black.min() == 0
+    assert noisy_black.mean() == pytest.approx(0.2 / np.sqrt(2 * np.pi), abs=0.001)
+    assert (layer(grey, training=False).numpy() == 0.5).all()
+
+
+def test_fresh_noise_differs_between_the_visits_of_a_fit(images):
+    """With the learning rate at 0 only the noise can make the loss of two epochs differ."""
+    losses = {}
+    for sigma in (0.0, 0.2):
+        keras.utils.set_random_seed(0)
+        model = autoencoders.denoising(fresh_noise=sigma, optimizer=keras.optimizers.SGD(0.0))
+        history = model.fit(images, images, epochs=3, shuffle=False).history["loss"]
+        losses[sigma] = history
+        assert model.evaluate(images, images) == pytest.approx(losses[0.0][0], abs=1e-3)
+    assert len(set(losses[0.0])) == 1
+    assert len(set(losses[0.2])) == 3
+
+
+# Gradients ---------------------------------------------------------------------------------
+
+
+def small_network(dtype):
+    rng = np.random.default_rng(5)
+    images = rng.random((12, 20)).astype(dtype)
+    return images, autoencoders.random_relu_autoencoder(20, 6, rng, dtype)
+
+
+def test_gradients_against_finite_differences():
+    images, weights = small_network(np.float64)
+    _, gradients = autoencoders.relu_autoencoder_gradients(images, *weights)
+    step = 1e-6
+    for which, name in enumerate(("W1", "b1", "W2", "b2")):
+        numerical = np.empty_like(weights[which])
+        for index in np.ndindex(numerical.shape):
+            losses = []
+            for sign in (1, -1):
+                moved = [weight.copy() for weight in weights]
+                moved[which][index] += sign * step
+                losses.append(autoencoders.relu_autoencoder_gradients(images, *moved)[0])
+            numerical[index] = (losses[0] - losses[1]) / (2 * step)
+        np.testing.assert_allclose(gradients[name], numerical, atol=1e-7, err_msg=name)
+        assert np.abs(numerical).max() > 1e-3
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(np.float32, 1e-5), (np.float64, 1e-10)])
+def test_gradients_against_the_tape(dtype, bound):
+    images, weights = small_network(dtype)
+    loss, by_hand = autoencoders.relu_autoencoder_gradients(images, *weights)
+    tape_loss, by_tape = autoencoders.relu_autoencoder_tape_gradients(images, *weights)
+    assert loss == pytest.approx(tape_loss, rel=bound)
+    for name, gradient in by_hand.items():
+        assert gradient.dtype == dtype
+        difference = np.abs(gradient - by_tape[name]).max() / np.abs(by_tape[name]).max()
+        assert difference < bound, name
+
+
+# Files -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fresh_noise", [0.0, 0.3])
+def test_save_and_load_in_a_fresh_process(images, tmp_path, fresh_noise):
+    model = autoencoders.denoising([16, 4], fresh_noise=fresh_noise)
+    model.fit(images, images, epochs=1)
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "images.npy", images)
+    program = (
+        "import sys, numpy as np, aehelpers.autoencoders\n"
+        "from aehelpers.backend import keras\n"
+        "model = keras.models.load_model(sys.argv[1] + '/model.keras')\n"
+        "x = np.load(sys.argv[1] + '/images.npy')\n"
+        "assert model.hidden_sizes == [16, 4]\n"
+        f"assert model.fresh_noise == {fresh_noise}\n"
+        "np.save(sys.argv[1] + '/rebuilt.npy', model.predict(x))\n"
+        "model.fit(x, x)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
+    np.testing.assert_allclose(np.load(tmp_path / "rebuilt.npy"), model.predict(images), atol=1e-6)

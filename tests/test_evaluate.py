@@ -1,0 +1,72 @@
+"""The measures against their definitions, PCA against its own theory."""
+
+import numpy as np
+import pytest
+
+from aehelpers import evaluate
+
+
+def test_cross_entropy_and_its_floor(rng):
+    x, p = rng.random((50, 784)), rng.random((50, 784))
+    by_definition = -(x * np.log(p) + (1 - x) * np.log(1 - p))
+    assert evaluate.binary_cross_entropy(x, p) == pytest.approx(by_definition.mean())
+    np.testing.assert_allclose(
+        evaluate.binary_cross_entropy(x, p, per_image=True), by_definition.mean(axis=1)
+    )
+    floor = evaluate.pixel_entropy(x)
+    assert floor == pytest.approx(evaluate.binary_cross_entropy(x, x))
+    for nudge in (-0.01, 0.01):
+        assert evaluate.binary_cross_entropy(x, np.clip(x + nudge, 0, 1)) > floor
+
+
+def test_black_and_white_have_no_entropy():
+    x = np.array([[0.0, 1.0, 0.0, 1.0]], np.float32)
+    assert evaluate.pixel_entropy(x) == 0
+    assert evaluate.binary_cross_entropy(x, x, margin=1 / 510) == pytest.approx(
+        -np.log(1 - 1 / 510), rel=1e-4
+    )
+    assert np.isfinite(evaluate.binary_cross_entropy(x, 1 - x))
+
+
+def test_measures_in_blocks_are_the_same(rng, monkeypatch):
+    x, y = rng.random((25, 4)), rng.random((25, 4))
+    whole = evaluate.squared_error(x, y, per_image=True)
+    monkeypatch.setattr(evaluate, "_ROWS", 7)
+    np.testing.assert_array_equal(evaluate.squared_error(x, y, per_image=True), whole)
+    assert evaluate.squared_error(x, y) == pytest.approx(((x - y) ** 2).mean())
+
+
+def test_shapes_must_agree(rng):
+    with pytest.raises(ValueError, match=r"one shape, got \(3, 4\) and \(3, 5\)"):
+        evaluate.squared_error(rng.random((3, 4)), rng.random((3, 5)))
+
+
+def test_pca_is_the_projection_of_the_svd(rng):
+    train, test = rng.random((60, 12)), rng.random((20, 12))
+    before = train.copy()
+    mean = train.mean(axis=0)
+    directions = np.linalg.svd(train - mean, full_matrices=False)[2][:3]
+    expected = (test - mean) @ directions.T @ directions + mean
+    np.testing.assert_allclose(evaluate.pca_reconstructions(train, test, 3), expected, atol=1e-10)
+    np.testing.assert_allclose(evaluate.pca_reconstructions(train, test, 12), test, atol=1e-10)
+    np.testing.assert_array_equal(train, before)
+
+
+@pytest.mark.parametrize("n_components", [0, 13])
+def test_pca_refuses(rng, n_components):
+    with pytest.raises(ValueError, match=f"from 1 to 12, got {n_components}"):
+        evaluate.pca_reconstructions(rng.random((60, 12)), rng.random((20, 12)), n_components)
+
+
+def test_dead_units():
+    activations = np.array([[0.0, 1.0, -1.0, 0.0], [0.0, 0.0, 0.0, 1e-9]])
+    assert evaluate.dead_units(activations).tolist() == [True, False, True, False]
+
+
+def test_mean_by_class():
+    means = evaluate.mean_by_class(np.array([1.0, 3.0, 5.0]), np.array([0, 0, 1]), 2)
+    assert means.tolist() == [2.0, 5.0]
+
+
+def test_largest_relative_difference():
+    assert evaluate.largest_relative_difference([1.0, -4.0], [1.0, -5.0]) == pytest.approx(0.2)
