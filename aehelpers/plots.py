@@ -1,0 +1,257 @@
+"""Every figure of the notebooks.
+
+A function takes arrays and returns a `Picture`, a matplotlib figure with a text that
+says what is seen. Nothing global is drawn on or changed. Signed images are grey with
+0 at mid-grey; curves and bars use the palette of Okabe and Ito (2008), which
+colour-blind readers can tell apart.
+"""
+
+import base64
+import functools
+import io
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+__all__ = [
+    "Picture",
+    "bars",
+    "image_rows",
+    "learning_curves",
+    "pixel_map",
+    "signed_images",
+]
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+STYLE = {
+    "axes.grid": False,
+    "axes.prop_cycle": mpl.cycler(color=PALETTE),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 11,
+    "figure.facecolor": "white",
+    "font.size": 10,
+    "image.cmap": "gray",
+    "image.interpolation": "nearest",
+    "legend.frameon": False,
+    "savefig.facecolor": "white",
+}
+
+WIDTH = 9.0  # inches, of a figure that fills the page
+_DOTS_PER_INCH = 144  # of the stored image, shown at half that size: sharp on any screen
+
+
+class Picture(Figure):
+    """A figure that a notebook shows with an alternative text.
+
+    Attributes
+    ----------
+    name : str
+        What the figure is called, in files and in the notebook's metadata.
+    alt : str
+        What is seen on it, for a reader who cannot see it.
+    """
+
+    def __init__(self, width, height, *, name, alt=""):
+        super().__init__(figsize=(width, height), layout="constrained")
+        self.name = name
+        self.alt = alt
+
+    def png(self):
+        """The figure as the bytes of a PNG file."""
+        stream = io.BytesIO()
+        with mpl.rc_context(STYLE):
+            self.savefig(stream, format="png", dpi=_DOTS_PER_INCH)
+        return stream.getvalue()
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        width, height = (int(inches * _DOTS_PER_INCH / 2) for inches in self.get_size_inches())
+        image = base64.b64encode(self.png()).decode()
+        shown = {"alt": self.alt, "name": self.name, "width": width, "height": height}
+        return {"image/png": image, "text/plain": self.alt}, {"image/png": shown}
+
+
+def _styled(draw):
+    """Draw in the house style, without touching anybody else's."""
+
+    @functools.wraps(draw)
+    def styled(*args, **kwargs):
+        with mpl.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return styled
+
+
+@_styled
+def image_rows(rows, *, titles=None, name="image_rows", side=28):
+    """Images in rows, one under the other: originals, corrupted inputs, reconstructions.
+
+    Parameters
+    ----------
+    rows : dict of str to array of shape (n, side * side)
+        Label and images of each row, from the top; values from 0, black, to 1, white.
+    titles : sequence of n str, optional
+        One over each column.
+    """
+    counts = {label: len(images) for label, images in rows.items()}
+    if len(set(counts.values())) != 1:
+        raise ValueError(f"rows must hold equally many images, got {counts}")
+    n = next(iter(counts.values()))
+    strip = np.concatenate([_mosaic(images, columns=n, side=side) for images in rows.values()])
+    height, width = strip.shape
+    margin = 0.75 if titles is not None else 0.1
+    picture = Picture(WIDTH, (WIDTH - 0.9) * height / width + margin, name=name)
+    axes = picture.add_subplot()
+    axes.imshow(strip, vmin=0, vmax=1)
+    _frameless(axes)
+    cell = side + _GAP
+    axes.set_yticks((np.arange(len(rows)) + 0.5) * cell, rows)
+    if titles is not None:
+        axes.xaxis.tick_top()
+        axes.set_xticks((np.arange(n) + 0.5) * cell, titles, rotation=40, ha="left", fontsize=8)
+    picture.alt = f"{n} images in each of {len(rows)} rows: {', '.join(rows)}."
+    return picture
+
+
+@_styled
+def signed_images(images, *, titles=None, columns=6, name="signed_images", side=28):
+    """Images with negative values dark, zero mid-grey and positive values light.
+
+    Parameters
+    ----------
+    images : array of shape (n, side * side)
+        All are drawn to one scale, which the bar at the right gives. It ends where 99.5 %
+        of the values do, so that a few large ones do not grey out the rest.
+    titles : sequence of n str, optional
+    """
+    images = np.asarray(images)
+    lines = -(-len(images) // columns)
+    largest = np.percentile(np.abs(images), 99.5)
+    title_height = 0.22 if titles is not None else 0.0
+    cell = (WIDTH - 1.0) / columns
+    picture = Picture(WIDTH, lines * (cell + title_height) + 0.1, name=name)
+    grid = picture.subplots(lines, columns, squeeze=False)
+    for axes, image, title in zip(
+        grid.flat, images, titles if titles is not None else [""] * len(images), strict=False
+    ):
+        shown = axes.imshow(image.reshape(side, side), vmin=-largest, vmax=largest)
+        axes.set_title(title, fontsize=9)
+    for axes in grid.flat:
+        _frameless(axes)
+        axes.set_axis_off()
+    picture.colorbar(shown, ax=grid, fraction=0.03, pad=0.01, extend="both")
+    picture.alt = (
+        f"{len(images)} images in grey with zero at mid-grey, all on one scale from "
+        f"{-largest:.2g} (black) to {largest:.2g} (white)."
+    )
+    return picture
+
+
+@_styled
+def learning_curves(histories, *, levels=None, unit="nats per pixel", name="learning_curves"):
+    """Training loss, and held-out loss where there is one, over the epochs.
+
+    Parameters
+    ----------
+    histories : dict of str to keras.callbacks.History
+        The training loss is the mean over an epoch, while the weights still move; the
+        held-out loss is taken at its end.
+    levels : dict of str to float, optional
+        Horizontal lines to compare with, such as the entropy floor.
+    """
+    picture = Picture(WIDTH, 3.6, name=name)
+    axes = picture.add_subplot()
+    for color, (label, history) in zip(PALETTE, histories.items(), strict=False):
+        losses = history.history
+        epochs = np.arange(1, len(losses["loss"]) + 1)
+        axes.plot(epochs, losses["loss"], "o-", color=color, ms=4, label=f"{label}, training")
+        if "val_loss" in losses:
+            axes.plot(epochs, losses["val_loss"], "s--", color=color, ms=4, label=f"{label}, test")
+    for style, (label, level) in zip((":", "-."), (levels or {}).items(), strict=False):
+        axes.axhline(level, color="0.4", ls=style, lw=1.2, label=label)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(f"loss, {unit}")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    ends = "; ".join(
+        f"{label} from {history.history['loss'][0]:.3f} to {history.history['loss'][-1]:.3f}"
+        for label, history in histories.items()
+    )
+    picture.alt = f"Loss in {unit} against epoch: {ends}."
+    return picture
+
+
+@_styled
+def bars(groups, labels, *, axis, name="bars"):
+    """Horizontal bars side by side, one group of bars for each label.
+
+    Parameters
+    ----------
+    groups : dict of str to array of shape (n,)
+        Name and values of each series.
+    labels : sequence of n str
+    axis : str
+        What the values are, with their unit.
+    """
+    picture = Picture(WIDTH, 0.7 + len(labels) * (0.12 + 0.16 * len(groups)), name=name)
+    axes = picture.add_subplot()
+    thickness = 0.8 / len(groups)
+    places = np.arange(len(labels))
+    for order, (label, values) in enumerate(groups.items()):
+        offset = (order - (len(groups) - 1) / 2) * thickness
+        color = PALETTE[order % len(PALETTE)]
+        axes.barh(places + offset, values, thickness * 0.9, color=color, label=label)
+    axes.set_yticks(places, labels)
+    axes.margins(y=0.01)
+    axes.invert_yaxis()
+    axes.set_xlabel(axis)
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    means = ", ".join(f"{label} {np.mean(values):.3g}" for label, values in groups.items())
+    picture.alt = f"Bars of {axis} for {', '.join(map(str, labels))}; means: {means}."
+    return picture
+
+
+@_styled
+def pixel_map(maps, *, axis, name="pixel_map", side=28):
+    """One value for each pixel of an image, as squares from dark to light on one scale.
+
+    Parameters
+    ----------
+    maps : dict of str to array of shape (side * side,)
+        Title and values.
+    axis : str
+        What the values are, with their unit.
+    """
+    picture = Picture(min(WIDTH, 2.6 * len(maps) + 1.0), 2.9, name=name)
+    grid = picture.subplots(1, len(maps), squeeze=False)[0]
+    low = min(0.0, *(np.min(values) for values in maps.values()))
+    high = max(np.max(values) for values in maps.values())
+    for axes, (title, values) in zip(grid, maps.items(), strict=True):
+        shown = axes.imshow(np.reshape(values, (side, side)), vmin=low, vmax=high, cmap="viridis")
+        axes.set_title(title)
+        _frameless(axes)
+        axes.set_xticks([])
+    picture.colorbar(shown, ax=grid, label=axis, fraction=0.05, pad=0.02)
+    picture.alt = f"{axis} at each of {side} by {side} pixels: {', '.join(maps)}."
+    return picture
+
+
+_GAP = 2  # white pixels between two images of a mosaic
+
+
+def _mosaic(images, *, columns, side):
+    """Images side by side with white gaps, row after row."""
+    images = np.asarray(images, dtype=float).reshape(-1, columns, side, side)
+    framed = np.pad(images, [(0, 0), (0, 0), (1, 1), (1, 1)], constant_values=1.0)
+    return framed.transpose(0, 2, 1, 3).reshape(-1, columns * (side + _GAP))
+
+
+def _frameless(axes):
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)

@@ -1,0 +1,173 @@
+"""What a notebook records: its results as data, tables, and the source of what it ran."""
+
+import ast
+import html
+import inspect
+import json
+import math
+import numbers
+import textwrap
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+__all__ = ["MIME_TYPE", "Result", "Results", "Table", "read_results", "show_source"]
+
+MIME_TYPE = "application/vnd.aehelpers.results+json"
+
+IN_RANGE, OUT_OF_RANGE, NOT_JUDGED = "✓", "✗", "–"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One measured number, and the range in which it is expected.
+
+    `judged` is False where the range is not meant for the parameters of this run.
+    """
+
+    name: str
+    value: float
+    unit: str = ""
+    at_least: float | None = None
+    at_most: float | None = None
+    judged: bool = True
+
+    @property
+    def expected(self):
+        """The range in words."""
+        low, high = self.at_least, self.at_most
+        if low is not None and high is not None:
+            return f"{_digits(low)} to {_digits(high)}"
+        if low is not None:
+            return f"at least {_digits(low)}"
+        if high is not None:
+            return f"at most {_digits(high)}"
+        return "any value"
+
+    @property
+    def mark(self):
+        """✓ in the expected range, ✗ outside it or not a number, – not judged."""
+        if not self.judged:
+            return NOT_JUDGED
+        low = -math.inf if self.at_least is None else self.at_least
+        high = math.inf if self.at_most is None else self.at_most
+        return IN_RANGE if low <= self.value <= high else OUT_OF_RANGE
+
+
+@dataclass
+class Results:
+    """The numbers that a notebook stands for.
+
+    `table` shows them with their expected ranges and stores them in the notebook as
+    data, under the MIME type `MIME_TYPE`; `read_results` gets them out of the file.
+    """
+
+    items: list[Result] = field(default_factory=list)
+
+    def add(self, name, value, **expected):
+        """Record a number; `expected` takes the other fields of `Result`."""
+        if any(item.name == name for item in self.items):
+            raise ValueError(f"name must be new, got {name!r} a second time")
+        self.items.append(Result(name, float(value), **expected))
+
+    def table(self):
+        """Measured values, expected ranges and marks, as a `Table` that carries the data."""
+        rows = [
+            (item.name, f"{_digits(item.value)} {item.unit}".strip(), item.expected, item.mark)
+            for item in self.items
+        ]
+        data = [{**asdict(item), "mark": item.mark} for item in self.items]
+        for entry in data:
+            if not math.isfinite(entry["value"]):
+                entry["value"] = None  # JSON has no NaN
+        return Table(("result", "measured", "expected", "mark"), rows, data=data)
+
+    def marks(self):
+        """Print marks and ranges without digits of the run, the text that nbval compares."""
+        for item in self.items:
+            print(f"{item.mark} {item.name}: {item.expected} {item.unit}".rstrip())
+
+
+class Table:
+    """Rows under a head, shown by a notebook as HTML and elsewhere as text.
+
+    Parameters
+    ----------
+    head : sequence of str
+    rows : sequence of sequences
+        Floats are shown with four significant digits.
+    data : optional
+        Anything JSON can hold, stored in the notebook beside the table.
+    """
+
+    def __init__(self, head, rows, *, data=None):
+        self.head = [str(name) for name in head]
+        self.rows = [
+            [_digits(cell) if _is_real(cell) else str(cell) for cell in row] for row in rows
+        ]
+        self.data = data
+
+    def __repr__(self):
+        lines = [self.head, *self.rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in lines
+        )
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        def line(cells, tag):
+            inner = "".join(
+                f'<{tag} style="text-align:left">{html.escape(cell)}</{tag}>' for cell in cells
+            )
+            return f"<tr>{inner}</tr>"
+
+        body = "".join(line(row, "td") for row in self.rows)
+        bundle = {
+            "text/plain": repr(self),
+            "text/html": f"<table><thead>{line(self.head, 'th')}</thead>"
+            f"<tbody>{body}</tbody></table>",
+        }
+        if self.data is not None:
+            bundle[MIME_TYPE] = self.data
+        return bundle
+
+
+def read_results(notebook):
+    """The results stored in an executed notebook, as a list of dicts; empty if it has none.
+
+    Raises
+    ------
+    ValueError
+        If the file is not a notebook.
+    """
+    try:
+        cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
+        outputs = [output for cell in cells for output in cell.get("outputs", ())]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{notebook} is not a notebook: {error}") from error
+    return [entry for output in outputs for entry in output.get("data", {}).get(MIME_TYPE, ())]
+
+
+def show_source(function):
+    """The source of the very function that runs, without its docstring, as a code block."""
+    from IPython.display import Markdown
+
+    source = textwrap.dedent(inspect.getsource(function))
+    definition = ast.parse(source).body[0]
+    lines = source.rstrip().splitlines()
+    if ast.get_docstring(definition) is not None:
+        documentation = definition.body[0]
+        del lines[documentation.lineno - 1 : documentation.end_lineno]
+        # The blank line that set the docstring apart goes with it.
+        while lines[documentation.lineno - 1 :] and not lines[documentation.lineno - 1].strip():
+            del lines[documentation.lineno - 1]
+    return Markdown("```python\n" + "\n".join(lines) + "\n```")
+
+
+def _is_real(cell):
+    return isinstance(cell, numbers.Real) and not isinstance(cell, numbers.Integral)
+
+
+def _digits(value):
+    """Four significant digits."""
+    return f"{value:.4g}"

@@ -1,0 +1,83 @@
+"""Figures: what they draw, their alternative text, and that they leave nothing behind."""
+
+import base64
+from types import SimpleNamespace
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from aehelpers import plots
+
+
+@pytest.fixture
+def histories():
+    return {
+        "shallow": SimpleNamespace(history={"loss": [0.4, 0.3], "val_loss": [0.35, 0.31]}),
+        "deep": SimpleNamespace(history={"loss": [0.5, 0.2]}),
+    }
+
+
+def every_figure(images, histories):
+    return [
+        plots.image_rows({"original": images[:5], "noisy": images[5:10]}, titles="abcde"),
+        plots.signed_images(images[:7] - 0.5, titles=[f"unit {k}" for k in range(7)]),
+        plots.learning_curves(histories, levels={"floor": 0.1}),
+        plots.bars({"PCA": [1.0, 2.0], "deep": [0.5, 1.0]}, ["shoe", "bag"], axis="error"),
+        plots.pixel_map({"mean": images.mean(0), "max": images.max(0)}, axis="grey value"),
+    ]
+
+
+def test_every_figure_renders_with_an_alternative_text(images, histories):
+    for picture in every_figure(images, histories):
+        data, metadata = picture._repr_mimebundle_()
+        assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+        assert metadata["image/png"]["alt"] == picture.alt == data["text/plain"]
+        assert len(picture.alt) > 20
+        assert picture.name == metadata["image/png"]["name"]
+
+
+def test_nothing_global_changes(images, histories):
+    mpl.get_backend()  # chosen on first use, by whoever comes first
+    before = mpl.rcParams.copy()
+    for picture in every_figure(images, histories):
+        picture.png()
+    assert mpl.rcParams == before
+    assert "matplotlib.pyplot" not in vars(plots)
+
+
+def test_image_rows_show_each_image_where_it_belongs():
+    images = np.linspace(0, 1, 6)[:, np.newaxis] * np.ones((6, 784))
+    picture = plots.image_rows({"top": images[:3], "bottom": images[3:]})
+    strip = picture.axes[0].images[0].get_array()
+    assert strip.shape == (60, 90)
+    centres = strip[15::30, 15::30]
+    np.testing.assert_allclose(centres.ravel(), np.linspace(0, 1, 6))
+    assert (strip[0] == 1).all()  # the gap is white
+    assert picture.axes[0].images[0].get_clim() == (0, 1)
+    assert [label.get_text() for label in picture.axes[0].get_yticklabels()] == ["top", "bottom"]
+
+
+def test_rows_must_be_of_one_length(images):
+    with pytest.raises(ValueError, match=r"equally many images, got \{'a': 3, 'b': 4\}"):
+        plots.image_rows({"a": images[:3], "b": images[:4]})
+
+
+def test_zero_is_mid_grey(images):
+    weights = images[:6] * 3 - 0.2
+    picture = plots.signed_images(weights)
+    limits = {axes.images[0].get_clim() for axes in picture.axes[:6]}
+    (low, high) = limits.pop()
+    assert not limits
+    assert low == -high
+
+
+def test_learning_curves_draw_what_is_there(histories):
+    axes = plots.learning_curves(histories, levels={"floor": 0.1}).axes[0]
+    curves = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
+    assert curves["shallow, training"] == [0.4, 0.3]
+    assert curves["shallow, test"] == [0.35, 0.31]
+    assert curves["deep, training"] == [0.5, 0.2]
+    assert curves["floor"] == [0.1, 0.1]
+    assert "deep, test" not in curves
+    assert "nats per pixel" in axes.get_ylabel()

@@ -1,0 +1,108 @@
+"""Marks, the data stored in a notebook, and the source that is shown."""
+
+import json
+
+import numpy as np
+import pytest
+
+from aehelpers import report
+from aehelpers.report import MIME_TYPE, Result, Results, Table
+
+
+@pytest.mark.parametrize(
+    ("value", "at_least", "at_most", "mark", "expected"),
+    [
+        (0.28, None, 0.2835, "✓", "at most 0.2835"),
+        (0.2836, None, 0.2835, "✗", "at most 0.2835"),
+        (3, 3, None, "✓", "at least 3"),
+        (2.9, 3, None, "✗", "at least 3"),
+        (5, 1, 10, "✓", "1 to 10"),
+        (float("nan"), None, 10, "✗", "at most 10"),
+        (float("nan"), None, None, "✗", "any value"),
+        (7, None, None, "✓", "any value"),
+    ],
+)
+def test_marks(value, at_least, at_most, mark, expected):
+    result = Result("r", value, at_least=at_least, at_most=at_most)
+    assert (result.mark, result.expected) == (mark, expected)
+
+
+def test_what_is_not_judged_has_no_mark():
+    assert Result("r", 5.0, at_most=1.0, judged=False).mark == "–"
+
+
+def test_results_travel_through_a_notebook(tmp_path):
+    results = Results()
+    results.add("loss", np.float32(0.25), unit="nats", at_most=0.3)
+    results.add("broken", float("nan"), at_most=1.0)
+    bundle = results.table()._repr_mimebundle_()
+    assert "0.25 nats" in bundle["text/html"]
+    output = {"output_type": "display_data", "data": bundle, "metadata": {}}
+    notebook = {"cells": [{"cell_type": "markdown"}, {"outputs": [output]}]}
+    path = tmp_path / "n.ipynb"
+    path.write_text(json.dumps(notebook, allow_nan=False))
+    loss, broken = report.read_results(path)
+    assert loss["value"] == pytest.approx(0.25)
+    assert (loss["unit"], loss["at_most"], loss["mark"]) == ("nats", 0.3, "✓")
+    assert (broken["value"], broken["mark"]) == (None, "✗")
+
+
+def test_marks_print_no_measured_digits(capsys):
+    results = Results()
+    results.add("loss", 0.271828, unit="nats", at_most=0.3)
+    results.marks()
+    assert capsys.readouterr().out == "✓ loss: at most 0.3 nats\n"
+
+
+def test_a_name_is_used_once():
+    results = Results()
+    results.add("loss", 1.0)
+    with pytest.raises(ValueError, match="'loss' a second time"):
+        results.add("loss", 2.0)
+
+
+@pytest.mark.parametrize("text", ["", "not json", "[]", '{"cells": 3}', '{"nbformat": 4}'])
+def test_a_file_that_is_no_notebook(tmp_path, text):
+    path = tmp_path / "n.ipynb"
+    path.write_text(text)
+    with pytest.raises(ValueError, match="is not a notebook"):
+        report.read_results(path)
+
+
+def test_table():
+    table = Table(("name", "value"), [("a<b", 0.123456), ("c", np.float32(2)), ("d", 12345)])
+    assert repr(table).splitlines() == ["name  value", "a<b   0.1235", "c     2", "d     12345"]
+    bundle = table._repr_mimebundle_()
+    assert "a&lt;b" in bundle["text/html"]
+    assert MIME_TYPE not in bundle
+
+
+def documented(x):
+    """One line.
+
+    More lines.
+    """
+    return x + 1
+
+
+def bare(x):
+    return x + 2
+
+
+class Owner:
+    def method(self):
+        """Documented."""
+
+        return 3
+
+
+@pytest.mark.parametrize(
+    ("function", "source"),
+    [
+        (documented, "def documented(x):\n    return x + 1"),
+        (bare, "def bare(x):\n    return x + 2"),
+        (Owner.method, "def method(self):\n    return 3"),
+    ],
+)
+def test_show_source(function, source):
+    assert report.show_source(function).data == f"```python\n{source}\n```"
