@@ -1,0 +1,34 @@
+"""Make the golden notebooks: every notebook in small, on the samples that ship with the package."""
+
+import sys
+from pathlib import Path
+
+from aehelpers import batch
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+GOLDEN = Path(__file__).parent / "golden"
+
+PARAMETERS = {
+    "03_fashion_autoencoders": {
+        "dataset": "fashion-mnist-sample",
+        "compare_with": "mnist-sample",
+        "epochs_shallow": 1,
+        "epochs_deep": 1,
+        "epochs_denoising": 1,
+        "n_images": 5,
+        "n_weights": 6,
+    },
+}
+
+
+def main():
+    for path in batch.find_notebooks(NOTEBOOKS):
+        run = batch.run(path, GOLDEN / path.name, PARAMETERS[path.stem])
+        print(f"{run.output.name}: {run.seconds:.0f} s")
+        if run.error is not None:
+            sys.exit(f"{path.stem} failed in {run.error}")
+        batch.strip_metadata(run.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""What every committed notebook must be: executed, whole, and the same as its golden one."""
+
+import json
+import re
+
+import pytest
+
+from aehelpers import batch, report
+from tests.notebooks.make_golden import GOLDEN, NOTEBOOKS, PARAMETERS
+
+COMMITTED = sorted(NOTEBOOKS.glob("*.ipynb")) + sorted(GOLDEN.glob("*.ipynb"))
+# A path from the root of some machine: POSIX in a home, work or temporary folder, or Windows.
+ABSOLUTE_PATH = re.compile(
+    r"(?<![\w.:/])/(?:home|root|Users|work|tmp|var|opt|mnt|usr)/\w|\b[A-Z]:\\\w"
+)
+
+
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def code_cells(notebook):
+    return [
+        cell
+        for cell in notebook["cells"]
+        if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
+    ]
+
+
+def tags(cell):
+    return cell["metadata"].get("tags", [])
+
+
+def faults(notebook):
+    """Everything that is wrong with a committed notebook, in words."""
+    found = []
+    cells = code_cells(notebook)
+    numbers = [cell["execution_count"] for cell in cells]
+    if not cells or numbers != list(range(1, len(cells) + 1)):
+        found.append(f"was not executed once from top to bottom: {numbers}")
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    found += [f"holds the error {o['ename']}" for o in outputs if o["output_type"] == "error"]
+    found += [f"holds stderr {o['text']}" for o in outputs if o.get("name") == "stderr"]
+    if any("papermill" in part["metadata"] for part in (notebook, *notebook["cells"])):
+        found.append("holds papermill's metadata")
+    text = re.sub(r'"image/png": "[^"]*"', "", json.dumps(notebook, ensure_ascii=False))
+    found += [f"holds an absolute path: {hit}" for hit in ABSOLUTE_PATH.findall(text)]
+    if not any("parameters" in tags(cell) for cell in cells):
+        found.append("has no cell tagged parameters")
+    checked = [cell for cell in cells if "nbval-check-output" in tags(cell)]
+    if not any(cell["outputs"] for cell in checked):
+        found.append("has no output for nbval to compare")
+    for output in outputs:
+        png = output.get("metadata", {}).get("image/png", {})
+        if "image/png" in output.get("data", {}) and not png.get("alt"):
+            found.append("has a figure without an alternative text")
+    return found
+
+
+def test_there_are_notebooks_and_each_has_a_golden_one():
+    names = {path.stem for path in NOTEBOOKS.glob("*.ipynb")}
+    assert names
+    assert names == {path.stem for path in GOLDEN.glob("*.ipynb")} == set(PARAMETERS)
+
+
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_committed_notebooks_are_whole(path):
+    assert faults(read(path)) == []
+    assert path.stat().st_size < 2_000_000
+
+
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_results_are_stored_and_judged_ones_pass(path):
+    results = report.read_results(path)
+    assert any(result["judged"] for result in results)
+    assert [result for result in results if result["mark"] == report.OUT_OF_RANGE] == []
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_golden_notebook_has_not_drifted(name):
+    """Its cells are those of the source, but for the one that papermill injected."""
+    source, golden = read(NOTEBOOKS / f"{name}.ipynb"), read(GOLDEN / f"{name}.ipynb")
+    kept = [cell for cell in golden["cells"] if "injected-parameters" not in tags(cell)]
+    assert len(golden["cells"]) - len(kept) == 1
+    assert [(c["cell_type"], c["source"], tags(c)) for c in kept] == [
+        (c["cell_type"], c["source"], tags(c)) for c in source["cells"]
+    ], "run `make golden`"
+    (injected,) = (c for c in golden["cells"] if "injected-parameters" in tags(c))
+    assert _assigned("".join(injected["source"])) == PARAMETERS[name], "run `make golden`"
+
+
+def _assigned(source):
+    values = {}
+    exec(source, values)
+    values.pop("__builtins__")
+    return values
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_every_parameter_is_typed_and_explained(name):
+    import papermill
+
+    parameters = papermill.inspect_notebook(str(NOTEBOOKS / f"{name}.ipynb"))
+    for parameter in parameters.values():
+        assert parameter["inferred_type_name"] != "None", parameter
+        assert parameter["help"], parameter
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_cells_fit_on_a_slide_and_draw_nothing_by_hand(name):
+    for cell in code_cells(read(NOTEBOOKS / f"{name}.ipynb")):
+        source = "".join(cell["source"])
+        assert len(source.splitlines()) <= 25, source
+        assert "plt." not in source
+
+
+# The tests above must be able to fail -----------------------------------------------------
+
+
+def broken_copies():
+    def unexecuted(notebook):
+        code_cells(notebook)[3]["execution_count"] = None
+
+    def failed(notebook):
+        code_cells(notebook)[2]["outputs"].append(
+            {"output_type": "error", "ename": "ValueError", "evalue": "", "traceback": []}
+        )
+
+    def noisy(notebook):
+        code_cells(notebook)[2]["outputs"].append(
+            {"output_type": "stream", "name": "stderr", "text": "warning"}
+        )
+
+    def pathological(notebook):
+        code_cells(notebook)[2]["outputs"].append(
+            {"output_type": "stream", "name": "stdout", "text": "from /home/ada/data"}
+        )
+
+    def timed(notebook):
+        notebook["metadata"]["papermill"] = {"duration": 3}
+
+    def emptied(notebook):
+        for cell in code_cells(notebook):
+            cell["outputs"] = []
+
+    return [unexecuted, failed, noisy, pathological, timed, emptied]
+
+
+@pytest.mark.parametrize("spoil", broken_copies(), ids=lambda spoil: spoil.__name__)
+def test_a_spoiled_notebook_is_found_out(spoil):
+    notebook = read(NOTEBOOKS / "03_fashion_autoencoders.ipynb")
+    spoil(notebook)
+    assert len(faults(notebook)) >= 1
+
+
+def test_strip_metadata_takes_out_what_papermill_wrote(tmp_path):
+    path = tmp_path / "n.ipynb"
+    notebook = read(NOTEBOOKS / "03_fashion_autoencoders.ipynb")
+    before = json.dumps(notebook, sort_keys=True)
+    notebook["metadata"]["papermill"] = {"duration": 3}
+    notebook["cells"][2]["metadata"]["papermill"] = {"duration": 1}
+    path.write_text(json.dumps(notebook))
+    batch.strip_metadata(path)
+    assert json.dumps(read(path), sort_keys=True) == before
