@@ -46,7 +46,7 @@ def as_tensors(x, y, sample_weight, names=""):
 def _as_tensor(values, name):
     if values is None:
         return None
-    if not isinstance(values, (np.ndarray, tf.Tensor, tf.Variable, list)):
+    if not (isinstance(values, list) or hasattr(values, "__array__")):
         raise ValueError(
             f"{name} must be one array in memory, got {type(values).__name__}; "
             "keras.Model.fit(model, ...) takes other kinds of data, more slowly"

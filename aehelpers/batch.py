@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from traitlets import default
+
 from aehelpers import report
 from aehelpers.progress import is_watched
 
@@ -119,7 +121,7 @@ def run(notebook, output, parameters=None):
             str(partial),
             parameters=parameters,
             progress_bar=is_watched(),
-            log_output=False,
+            kernel_manager_class=_kernel_manager(),
         )
         os.replace(partial, output)
     except papermill.PapermillExecutionError as failure:
@@ -140,6 +142,27 @@ def strip_metadata(notebook):
     content["metadata"].pop("widgets", None)
     text = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     Path(notebook).write_text(text, encoding="utf-8")
+
+
+def _kernel_manager():
+    """A manager whose kernels talk over sockets in the file system, where the system has them.
+
+    Over TCP, kernels that start at the same time race for ports, and each prints a
+    warning that anybody on the machine can listen.
+    """
+    from jupyter_client.manager import AsyncKernelManager
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    # The path of such a socket may have about 100 characters, 50 of them the kernel's name.
+    if os.name != "posix" or len(jupyter_runtime_dir()) > 50:
+        return AsyncKernelManager
+
+    class FileSocketKernelManager(AsyncKernelManager):
+        @default("transport")
+        def _default_transport(self):
+            return "ipc"
+
+    return FileSocketKernelManager
 
 
 _TYPES = {"int": int, "float": (int, float), "bool": bool, "str": str, "list": list, "dict": dict}

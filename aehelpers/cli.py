@@ -51,7 +51,7 @@ def data_command(names, fetch, check):
 
 
 def _state(place, name):
-    if not place.folder.is_dir():
+    if not place.exists:
         return "not there"
     try:
         sources.read_set(place.folder, sources.FILES[name])

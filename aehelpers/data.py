@@ -78,6 +78,11 @@ class Place:
     folder: Path
     required: bool = False  # what lies there must be good
 
+    @property
+    def exists(self):
+        """Whether the folder is there; one that this user may not look for is not."""
+        return os.path.isdir(self.folder)  # Path.is_dir raises where entering is forbidden
+
 
 def load(name):
     """Load a data set from the first place that has it, and say in a line which that was.
@@ -91,6 +96,7 @@ def load(name):
     Returns
     -------
     Dataset
+        Its `name` is the sample's where that had to stand in for the full set.
 
     Raises
     ------
@@ -107,15 +113,15 @@ def load(name):
     """
     _check_name(name, NAMES)
     full_name = name.removesuffix("-sample")
-    arrays, source = None, "the sample that ships with aehelpers"
-    if name == full_name:
-        arrays, source = _load_full(name)
-    if arrays is None:
+    found = _find_full(name) if name == full_name else None
+    if found is None:
+        name = f"{full_name}-sample"
         arrays = sources.read_set(_SAMPLES / full_name, SAMPLE_FILES)
-    dataset = _assemble(name, arrays, source)
+        found = arrays, "the sample that ships with aehelpers"
+    dataset = _assemble(name, *found)
     print(
         f"{name}: {len(dataset.x_train):,} training and {len(dataset.x_test):,} test images "
-        f"from {source}"
+        f"from {dataset.source}"
     )
     return dataset
 
@@ -132,10 +138,10 @@ def places(name):
     found = []
     own = os.environ.get("AEHELPERS_DATA")
     if own:
-        if not Path(own).is_dir():
+        if not (os.path.isdir(own) and os.access(own, os.X_OK)):
             raise DataError(
                 f"AEHELPERS_DATA must be a folder with {' or '.join(FILES)} in it, "
-                f"got {own}, which is none"
+                f"got {own}, which is none or may not be entered"
             )
         found.append(Place("the folder in AEHELPERS_DATA", Path(own, name), required=True))
     found.append(Place("the cache", sources.cache_folder() / name))
@@ -144,10 +150,10 @@ def places(name):
     return found
 
 
-def _load_full(name):
-    """The arrays of the full set and where they came from, or (None, the sample's name)."""
+def _find_full(name):
+    """The arrays of the full set and where they came from; None, with a warning, if nowhere."""
     for place in places(name):
-        if not place.folder.is_dir():
+        if not place.exists:
             continue
         try:
             return sources.read_set(place.folder, FILES[name]), place.description
@@ -166,7 +172,7 @@ def _load_full(name):
             "or run `aehelpers data --fetch` with a network.",
             stacklevel=3,
         )
-        return None, "the sample that ships with aehelpers"
+        return None
 
 
 def _assemble(name, arrays, source):

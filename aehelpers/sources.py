@@ -133,8 +133,11 @@ def read_set(folder, files):
 def find_file(folder, file):
     """The path of an IDX file in `folder`, packed or not."""
     for path in (Path(folder, f"{file.name}.gz"), Path(folder, file.name)):
-        if path.is_file():
-            return path
+        try:
+            if path.is_file():
+                return path
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror}") from error
     raise DataError(f"{Path(folder, file.name)} is missing: expected it there, or with .gz")
 
 
@@ -294,5 +297,6 @@ def _fetch_file(folder, file, mirrors):
         except OSError as error:
             raise OSError(f"cannot write {target}: {error.strerror or error}") from error
         finally:
-            partial.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # it was never made, or may not be touched
+                partial.unlink()
     raise OSError(f"cannot fetch {file.name}.gz: " + ("; ".join(failures) or "no mirror answers"))

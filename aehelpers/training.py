@@ -20,7 +20,10 @@ from aehelpers.backend import keras, tf
 
 __all__ = ["EpochModel", "cosine_schedule"]
 
-_BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+_BATCH_HOOKS = {
+    "train": ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end"),
+    "test": ("on_test_batch_begin", "on_test_batch_end"),
+}
 
 
 @keras.saving.register_keras_serializable(package="aehelpers")
@@ -152,7 +155,6 @@ class EpochModel(keras.Model):
         self._prepare(arrays)
 
         callbacks = self._callback_list(callbacks, verbose, epochs, steps=-(-n // batch_size))
-        watches_batches = any(_acts_on_batches(callback) for callback in callbacks.callbacks)
         rng = np.random.default_rng(random.getrandbits(64))
         self.stop_training = False
         callbacks.on_train_begin()
@@ -162,13 +164,8 @@ class EpochModel(keras.Model):
             self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             order = rng.permutation(n) if shuffle else np.arange(n)
-            batches = _batches(order, batch_size)
-            if watches_batches:
-                self._run_watched(batches, arrays, callbacks)
-            else:
-                for run in batches:
-                    self._run(self.train_step, run, arrays)
-            logs = _as_floats(self.get_metrics_result())
+            self._run_epoch("train", _batches(order, batch_size), arrays, callbacks)
+            logs = _as_numbers(self.get_metrics_result())
             if validation_data is not None and _is_due(epoch, validation_freq):
                 held_out = self._evaluate(validation_data, validation_batch_size, callbacks)
                 logs.update({f"val_{name}": value for name, value in held_out.items()})
@@ -251,23 +248,29 @@ class EpochModel(keras.Model):
     def _evaluate(self, arrays, batch_size, callbacks):
         self.reset_metrics()
         callbacks.on_test_begin()
-        for run in _batches(np.arange(len(arrays[0])), batch_size):
-            self._run(self.test_step, run, arrays)
-        logs = _as_floats(self.get_metrics_result())
+        self.stop_evaluating = False
+        self._run_epoch("test", _batches(np.arange(len(arrays[0])), batch_size), arrays, callbacks)
+        logs = _as_numbers(self.get_metrics_result())
         callbacks.on_test_end(logs)
         return logs
 
-    def _run_watched(self, batches, arrays, callbacks):
-        """An epoch in pieces of `steps_per_execution` batches, callbacks around each."""
-        step = 0
+    def _run_epoch(self, mode, batches, arrays, callbacks):
+        """Train or test on all batches: at once, or in pieces if a callback acts on batches."""
+        step = self.train_step if mode == "train" else self.test_step
+        if not any(_acts_on_batches(callback, mode) for callback in callbacks.callbacks):
+            for run in batches:
+                self._run(step, run, arrays)
+            return
+        done = 0
         for run in batches:
             for start in range(0, len(run), self.steps_per_execution):
                 piece = run[start : start + self.steps_per_execution]
-                callbacks.on_train_batch_begin(step)
-                self._run(self.train_step, piece, arrays)
-                step += len(piece)
-                callbacks.on_train_batch_end(step - 1, _as_floats(self.get_metrics_result()))
-                if self.stop_training:
+                getattr(callbacks, f"on_{mode}_batch_begin")(done)
+                self._run(step, piece, arrays)
+                done += len(piece)
+                logs = _as_numbers(self.get_metrics_result())
+                getattr(callbacks, f"on_{mode}_batch_end")(done - 1, logs)
+                if self.stop_training if mode == "train" else self.stop_evaluating:
                     return
 
     def _prepare(self, arrays):
@@ -380,14 +383,14 @@ class _EpochLines(keras.callbacks.Callback):
         print(f"epoch {epoch + 1}/{self.params['epochs']}  {losses}")
 
 
-def _acts_on_batches(callback):
+def _acts_on_batches(callback, mode):
     """Whether a callback does something at every batch, not only at every epoch."""
     if getattr(callback, "save_freq", None) == "epoch":
         return False
     return any(
         getattr(getattr(callback, hook), "__func__", getattr(callback, hook))
         is not getattr(keras.callbacks.Callback, hook)
-        for hook in _BATCH_HOOKS
+        for hook in _BATCH_HOOKS[mode]
     )
 
 
@@ -417,8 +420,10 @@ def _as_list(callbacks):
     return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
 
 
-def _as_floats(logs):
-    return {name: float(value) for name, value in logs.items()}
+def _as_numbers(logs):
+    """Metrics as Python numbers, or arrays where a metric is one."""
+    arrays = {name: np.asarray(value) for name, value in logs.items()}
+    return {name: array if array.ndim else array.item() for name, array in arrays.items()}
 
 
 def _is_due(epoch, validation_freq):

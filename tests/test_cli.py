@@ -9,6 +9,7 @@ from aehelpers import sources
 from aehelpers.cli import main
 from tests.test_data import machine as machine  # a fixture
 from tests.test_sources import IMAGES, write_set
+from tests.test_sources import locked as locked  # a fixture
 from tests.test_sources import mirror as mirror  # a fixture
 
 
@@ -51,6 +52,14 @@ def test_command_checks_what_load_would_take(machine, monkeypatch):
     gone = command("mnist", "--check")
     assert gone.exit_code == 1
     assert "AEHELPERS_DATA must be a folder" in gone.output
+
+
+def test_command_names_a_cache_that_may_not_be_entered(machine, monkeypatch, locked):
+    monkeypatch.setenv("AEHELPERS_CACHE", str(locked))
+    assert command("mnist").exit_code == 0
+    refused = command("mnist", "--fetch")
+    assert refused.exit_code == 1
+    assert "Permission denied" in refused.output
 
 
 def test_command_refuses_an_unknown_name():

@@ -12,6 +12,7 @@ from scipy.special import entr
 from aehelpers import data, sources
 from aehelpers.data import DataError
 from tests.test_sources import IMAGES, RAW, SMALL, dead_url, flipped, write_set
+from tests.test_sources import locked as locked  # a fixture
 from tests.test_sources import mirror as mirror  # a fixture
 
 OWN_DATA = os.environ.get("AEHELPERS_DATA")  # before any test takes it away
@@ -40,6 +41,7 @@ def test_places_in_order(machine, monkeypatch, mirror, capsys):
     assert "AEHELPERS_DATA" in str(caught[0].message)
     assert "aehelpers data --fetch" in str(caught[0].message)
     assert dataset.source == "the sample that ships with aehelpers"
+    assert dataset.name == "fashion-mnist-sample"
     assert len(dataset.x_train) == 4000
 
     monkeypatch.setitem(sources.MIRRORS, "fashion-mnist", (mirror.url,))
@@ -79,6 +81,16 @@ def test_own_folder_that_is_none(machine, monkeypatch):
         data.load("mnist")
 
 
+def test_own_folder_that_may_not_be_entered(machine, monkeypatch, locked):
+    """It was named for a reason: nothing else is taken in its place."""
+    monkeypatch.setenv("AEHELPERS_DATA", str(locked))
+    with pytest.raises(DataError, match=r"AEHELPERS_DATA must be a folder .*locked"):
+        data.load("mnist")
+    monkeypatch.setenv("AEHELPERS_DATA", str(locked / "mnist"))
+    with pytest.raises(DataError, match=r"AEHELPERS_DATA must be a folder .*locked"):
+        data.load("mnist")
+
+
 @pytest.mark.parametrize("fault", ["missing", "damaged"])
 def test_own_file_that_is_bad_is_an_error(machine, monkeypatch, mirror, fault):
     """What the user put there is not replaced behind their back."""
@@ -114,6 +126,13 @@ def test_unwritable_cache_falls_back_to_the_sample_with_the_reason(machine, monk
     monkeypatch.setitem(sources.MIRRORS, "mnist", (mirror.url,))
     with pytest.warns(UserWarning, match="because cannot make the cache folder"):
         assert len(data.load("mnist").x_train) == 4000
+
+
+def test_cache_that_may_not_be_entered_falls_back_to_the_sample(machine, monkeypatch, locked):
+    """As in a container whose home folder belongs to another user."""
+    monkeypatch.setenv("AEHELPERS_CACHE", str(locked))
+    with pytest.warns(UserWarning, match=r"because cannot .*locked"):
+        assert data.load("mnist").name == "mnist-sample"
 
 
 @pytest.mark.parametrize(
@@ -231,6 +250,7 @@ def test_gaussian_noise_is_clipped_and_of_the_right_size():
 def test_masking_noise_takes_each_pixel_alike():
     white = np.ones((4000, 784), np.float32)
     masked = data.masking_noise(white, 0.3, 0)
+    assert masked.mean(dtype=np.float64) == pytest.approx(0.7, abs=0.001)
     assert np.abs(masked.mean(0) - 0.7).max() < 4.5 * np.sqrt(0.21 / 4000)
     assert np.ptp(masked.sum(1)) > 0  # independent: not the same number in each image
     assert data.masking_noise(white[:2], 0, 0).all()

@@ -78,4 +78,5 @@ def test_every_import_of_the_package_is_declared():
     distributions = {"sklearn": "scikit-learn", "IPython": "ipython"}
     third_party = imported - set(sys.stdlib_module_names) - {"aehelpers"}
     declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
-    assert {distributions.get(name, name) for name in third_party} <= declared
+    needed = {canonicalize_name(distributions.get(name, name)) for name in third_party}
+    assert needed <= declared

@@ -238,6 +238,20 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache" / "mnist"
 
 
+@pytest.fixture
+def locked(tmp_path):
+    """A folder that may not be entered, with one in it."""
+    folder = tmp_path / "locked"
+    (folder / "mnist").mkdir(parents=True)
+    folder.chmod(0)
+    may_enter = os.access(folder, os.X_OK)
+    if not may_enter:
+        yield folder
+    folder.chmod(0o700)
+    if may_enter:
+        pytest.skip("root, and anybody on Windows, may enter any folder")
+
+
 def use(monkeypatch, *urls):
     monkeypatch.setitem(sources.MIRRORS, "mnist", urls)
 
@@ -352,13 +366,18 @@ def test_cache_that_cannot_be_made(cache, mirror, monkeypatch):
     assert str(cache) in str(error.value)
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
-def test_cache_that_cannot_be_written(cache, mirror, monkeypatch):
+@pytest.mark.parametrize("mode", [0o500, 0])
+def test_cache_that_cannot_be_written(cache, mirror, monkeypatch, mode):
     use(monkeypatch, mirror.url)
     cache.mkdir(parents=True)
-    cache.chmod(0o500)
-    with pytest.raises(OSError, match=r"cannot write .*train-images.*: Permission denied"):
-        sources.fetch("mnist")
+    cache.chmod(mode)
+    if os.access(cache, os.W_OK):
+        pytest.skip("root, and anybody on Windows, may write anywhere")
+    try:
+        with pytest.raises(OSError, match=r"cannot write .*train-images.*: Permission denied"):
+            sources.fetch("mnist")
+    finally:
+        cache.chmod(0o700)
 
 
 def test_full_disk_leaves_no_partial_file_and_keeps_the_rest(cache, mirror, monkeypatch):
@@ -397,6 +416,23 @@ def test_two_first_runs_at_once(cache, mirror):
         for _ in range(2)
     ]
     assert [run.wait(timeout=60) for run in runs] == [0, 0]
+    assert names(cache) == WHOLE
+
+
+def test_another_run_fetches_the_same_file_in_between(cache, mirror, monkeypatch):
+    import pooch
+
+    call = pooch.HTTPDownloader.__call__
+
+    def overtaken(self, *request):
+        call(self, *request)
+        monkeypatch.setattr(pooch.HTTPDownloader, "__call__", call)
+        sources.fetch("mnist")
+
+    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", overtaken)
+    use(monkeypatch, mirror.url)
+    sources.fetch("mnist")
+    sources.read_set(cache, SMALL)
     assert names(cache) == WHOLE
 
 

@@ -293,6 +293,42 @@ def test_a_batch_callback_can_stop_in_the_middle(images):
     assert len(history.history["loss"]) == 1
 
 
+def test_test_batch_callbacks_are_served(images):
+    seen = []
+
+    class PerTestBatch(keras.callbacks.Callback):
+        def on_test_batch_end(self, batch, logs=None):
+            seen.append((batch, logs["loss"]))
+            self.model.stop_evaluating = batch == 8
+
+    model = make()
+    model.fit(images, images, validation_data=(images, images), callbacks=[PerTestBatch()])
+    assert [batch for batch, _ in seen] == list(range(9))
+    seen.clear()
+    loss, _ = model.evaluate(images[:256], images[:256], callbacks=[PerTestBatch()])
+    assert seen[-1] == (7, pytest.approx(loss))
+
+
+def test_a_metric_may_be_an_array(images):
+    class Errors(keras.metrics.Metric):
+        def __init__(self, name="errors"):
+            super().__init__(name=name)
+            self.total = self.add_variable((784,), "zeros", name="total")
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.total.assign_add(keras.ops.sum(keras.ops.abs(y_true - y_pred), axis=0))
+
+        def result(self):
+            return self.total.value
+
+        def reset_state(self):
+            self.total.assign(keras.ops.zeros((784,)))
+
+    model = make(metrics=[Errors()])
+    history = model.fit(images, images, epochs=2).history
+    assert np.shape(history["errors"]) == (2, 784)
+
+
 def test_keras_callbacks_work(images, tmp_path):
     path = tmp_path / "best.keras"
     model = make()
