@@ -18,11 +18,11 @@ setup: $(READY)  ## make .venv with everything in it
 
 # The first Python from 3.11 to 3.13 on the PATH, or the one in PYTHON.
 $(READY): pyproject.toml constraints.txt
-	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	@for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
 	  $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	    2>/dev/null && break; python=; \
 	done; \
-	if [ -z "$$python" ]; then echo "no Python from 3.11 to 3.13 found: install one, or name it in PYTHON=" >&2; exit 1; fi; \
+	if [ -z "$$python" ]; then echo "no Python from 3.11 to 3.13 found$(if $(PYTHON), in PYTHON=$(PYTHON)): install one, or name it in PYTHON=" >&2; exit 1; fi; \
 	echo "Setting up $(VENV) with $$($$python --version); this takes some minutes, once."; \
 	$$python -m venv $(VENV) || { echo "$$python cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
@@ -41,11 +41,15 @@ golden: $(READY)  ## make the golden notebooks anew from notebooks/
 	$(RUN) tests/notebooks/make_golden.py
 
 regress: $(READY)  ## re-run the notebooks with their own settings on the full data, by nbval
-	@if $(VENV)/bin/aehelpers data --check; then \
-	  $(RUN) -m pytest --nbval-lax --nbval-current-env -p no:cacheprovider $(NOTEBOOKS); \
-	else \
-	  echo "SKIPPED make regress: it needs the full data sets, see above for what is missing"; \
-	fi
+	@$(VENV)/bin/aehelpers data --check; \
+	case $$? in \
+	  0) ;; \
+	  3) $(VENV)/bin/aehelpers data --fetch >/dev/null || { \
+	       echo "SKIPPED make regress: the full data sets are not here and cannot be fetched"; \
+	       exit 0; } ;; \
+	  *) exit 1 ;; \
+	esac; \
+	$(RUN) -m pytest --nbval-lax --nbval-current-env -p no:cacheprovider $(NOTEBOOKS)
 
 refresh: $(READY)  ## run the notebooks and store their outputs in place
 	$(VENV)/bin/aehelpers run --in-place $(ARGS)

@@ -120,15 +120,24 @@ def check_schedule(epochs, initial_epoch, shuffle, validation_split, validation_
         raise ValueError(f"shuffle must be True or False, got {shuffle!r}")
     if not 0 <= validation_split < 1:
         raise ValueError(f"validation_split must be at least 0 and below 1, got {validation_split}")
-    if is_whole(validation_freq) and validation_freq < 1:
-        raise ValueError(f"validation_freq must be at least 1, got {validation_freq}")
+    epochs_due = [validation_freq] if is_whole(validation_freq) else validation_freq
+    if not (
+        isinstance(epochs_due, (list, tuple, set, range))
+        and all(is_whole(epoch) and epoch >= 1 for epoch in epochs_due)
+    ):
+        raise ValueError(
+            "validation_freq must be a whole number of at least 1, or a list of them, "
+            f"got {validation_freq!r}"
+        )
 
 
-def check_batch_size(batch_size, n, name, default=32):
+def check_batch_size(batch_size, n, name, *, default=32, at_most_n=True):
     if batch_size is None:
         return min(default, n)
     if not is_whole(batch_size):
         raise ValueError(f"{name} must be a whole number, got {batch_size!r}")
+    if batch_size >= 1 and not at_most_n:
+        return min(int(batch_size), n)
     if not 1 <= batch_size <= n:
         raise ValueError(f"{name} must be from 1 to the number of images, {n}, got {batch_size}")
     return int(batch_size)

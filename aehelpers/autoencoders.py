@@ -49,8 +49,11 @@ class GaussianCorruption(keras.layers.Layer):
     def call(self, images, training=False):
         if not training or self.sigma == 0:
             return images
-        noise = keras.random.normal(tf.shape(images), stddev=self.sigma, seed=self.seeds)
-        return tf.clip_by_value(images + noise, 0.0, 1.0)
+        images = keras.ops.cast(images, self.compute_dtype)
+        noise = keras.random.normal(
+            tf.shape(images), stddev=self.sigma, dtype=self.compute_dtype, seed=self.seeds
+        )
+        return keras.ops.clip(images + noise, 0.0, 1.0)
 
     def get_config(self):
         return {**super().get_config(), "sigma": self.sigma}

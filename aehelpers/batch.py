@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from nbclient.exceptions import DeadKernelError
 from traitlets import default
 
 from aehelpers import report
@@ -24,6 +25,9 @@ __all__ = [
 
 class ParameterError(ValueError):
     """A parameter that the notebook does not know, or of another type than it wants."""
+
+
+FAILED = ".failed.ipynb"
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def find_notebooks(folder, names=()):
     ValueError
         If the folder holds none, or a name fits none or several.
     """
-    paths = sorted(Path(folder).glob("*.ipynb"))
+    paths = [p for p in sorted(Path(folder).glob("*.ipynb")) if not p.name.endswith(FAILED)]
     if not paths:
         raise ValueError(f"no notebook found in {folder}")
     if not names:
@@ -110,7 +114,7 @@ def run(notebook, output, parameters=None):
     notebook, output = Path(notebook), Path(output)
     parameters = check_parameters(notebook, parameters or {})
     output.parent.mkdir(parents=True, exist_ok=True)
-    failed = output.with_name(f"{output.stem}.failed.ipynb")
+    failed = output.with_name(f"{output.stem}{FAILED}")
     partial = output.with_name(f".{output.stem}.partial.ipynb")
     failed.unlink(missing_ok=True)
     start = time.monotonic()
@@ -125,9 +129,13 @@ def run(notebook, output, parameters=None):
         )
         os.replace(partial, output)
     except papermill.PapermillExecutionError as failure:
-        error = f"cell {failure.exec_count}: {failure.ename}: {failure.evalue.splitlines()[0]}"
-        os.replace(partial, failed)
+        sentence = f"{failure.ename}: {failure.evalue}".rstrip(": ").splitlines()[0]
+        error = f"cell {failure.exec_count}: {sentence}"
+    except DeadKernelError:
+        error = "a cell whose kernel died, for want of memory perhaps"
     finally:
+        if error is not None:
+            os.replace(partial, failed)
         partial.unlink(missing_ok=True)
     kept = output if error is None else failed
     return Run(notebook.stem, kept, time.monotonic() - start, report.read_results(kept), error)

@@ -19,20 +19,24 @@ def main():
 @main.command("data")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--fetch", is_flag=True, help="Bring what is missing into the cache first.")
-@click.option("--check", is_flag=True, help="Exit with 1 unless every set is whole somewhere.")
+@click.option("--check", is_flag=True, help="Exit with 3 if a set is nowhere whole.")
 def data_command(names, fetch, check):
-    """Show where the full data sets are found, every file checked by its SHA-256."""
+    """Show where the full data sets are found, every file checked by its SHA-256.
+
+    With --check or --fetch it exits with 1 if a file in AEHELPERS_DATA is damaged, or one
+    cannot be fetched.
+    """
     for name in names:
         if name not in sources.FILES:
             raise click.BadParameter(f"{name!r} is none of {', '.join(sources.FILES)}")
-    whole = True
+    missing = broken = False
     for name in names or sources.FILES:
         if fetch:
             try:
                 sources.fetch(name, say=click.echo)
             except OSError as error:
                 click.echo(f"{name}: {error}", err=True)
-                whole = False
+                broken = True
         try:
             found = [(place, _state(place, name)) for place in data.places(name)]
         except data.DataError as error:
@@ -41,23 +45,26 @@ def data_command(names, fetch, check):
         for place, state in found:
             click.echo(f"  {place.description} ({place.folder}): {state}")
         # load() stops at a damaged file in AEHELPERS_DATA, whatever lies behind it.
-        states = [state for place, state in found if state != "not there" or place.required]
-        first_bad = found[0][0].required and found[0][1] not in ("whole", "not there")
-        whole = whole and not first_bad and "whole" in states
-    if not whole and not (check or fetch):
+        (first, state), *_ = found
+        broken |= first.required and state not in (WHOLE, NOT_THERE)
+        missing |= WHOLE not in [state for _, state in found]
+    if check or fetch:
+        sys.exit(1 if broken else 3 if missing else 0)
+    if missing:
         click.echo("\n`aehelpers data --fetch` downloads what is missing.")
-    if not whole and (check or fetch):
-        sys.exit(1)
+
+
+WHOLE, NOT_THERE = "whole", "not there"
 
 
 def _state(place, name):
     if not place.exists:
-        return "not there"
+        return NOT_THERE
     try:
         sources.read_set(place.folder, sources.FILES[name])
     except data.DataError as error:
         return str(error)
-    return "whole"
+    return WHOLE
 
 
 @main.command("run")
@@ -65,13 +72,16 @@ def _state(place, name):
 @click.option(
     "-p", "--parameter", "pairs", multiple=True, metavar="NAME=VALUE", help="Set a parameter."
 )
-@click.option("--output", default="runs", type=click.Path(file_okay=False), help="Where to.")
+@click.option("--output", type=click.Path(file_okay=False), help="Where to; runs by default.")
 @click.option("--in-place", is_flag=True, help="Store the outputs in the notebooks themselves.")
 @click.option(
     "--notebooks", "folder", default="notebooks", show_default=True, help="Where they are."
 )
 def run_command(names, pairs, output, in_place, folder):
     """Run notebooks, all or those whose name begins with NOTEBOOK, and sum up the results."""
+    if in_place and (pairs or output is not None):
+        raise click.UsageError("--in-place stores runs with the notebook's own parameters")
+    output = output or "runs"
     try:
         paths = batch.find_notebooks(folder, names)
         parameters = dict(_split_pair(pair) for pair in pairs)
@@ -101,7 +111,8 @@ def _run_in_place(path, parameters):
             batch.strip_metadata(result.output)
             shutil.copyfile(result.output, path)
             return batch.Run(result.notebook, path, result.seconds, result.results)
-        kept = path.with_name(result.output.name)
+        kept = Path("runs", result.output.name)
+        kept.parent.mkdir(exist_ok=True)
         shutil.copyfile(result.output, kept)
         return batch.Run(result.notebook, kept, result.seconds, result.results, result.error)
 

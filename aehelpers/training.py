@@ -11,6 +11,7 @@ Everything else is Keras: `compile`, `train_step`, `compute_loss`, metrics, call
 distribution over several devices.
 """
 
+import contextlib
 import random
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 from aehelpers import arguments, progress
 from aehelpers.backend import keras, tf
 
-__all__ = ["EpochModel", "cosine_schedule"]
+__all__ = ["EpochModel", "FunctionalEpochModel", "cosine_schedule"]
 
 _BATCH_HOOKS = {
     "train": ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end"),
@@ -26,13 +27,8 @@ _BATCH_HOOKS = {
 }
 
 
-@keras.saving.register_keras_serializable(package="aehelpers")
-class EpochModel(keras.Model):
-    """A `keras.Model` with a fast `fit` and `evaluate` for data that fit in memory.
-
-    Subclass it, or build it from inputs and outputs as any functional model:
-    ``EpochModel(inputs, outputs)``.
-    """
+class _EpochTraining:
+    """`compile`, `fit`, `evaluate` and `predict` of the two models below."""
 
     _programs = None  # made when first needed, forgotten when compiled anew
 
@@ -70,7 +66,7 @@ class EpochModel(keras.Model):
     def compile_from_config(self, config):
         """Compile as the saved model was; Keras asks for it where `compile` is overridden."""
         self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.built:
+        if self.built and self.optimizer is not None:
             self.optimizer.build(self.trainable_variables)
 
     def fit(
@@ -145,13 +141,13 @@ class EpochModel(keras.Model):
         batch_size = arguments.check_batch_size(batch_size, n, "batch_size")
         if validation_data is not None:
             n_held_out = len(validation_data[0])
-            validation_batch_size = (
-                min(batch_size, n_held_out)
-                if validation_batch_size is None
-                else arguments.check_batch_size(
-                    validation_batch_size, n_held_out, "validation_batch_size"
-                )
+            validation_batch_size = arguments.check_batch_size(
+                validation_batch_size or batch_size,
+                n_held_out,
+                "validation_batch_size",
+                at_most_n=False,
             )
+            self._prepare(validation_data)
         self._prepare(arrays)
 
         callbacks = self._callback_list(callbacks, verbose, epochs, steps=-(-n // batch_size))
@@ -204,13 +200,27 @@ class EpochModel(keras.Model):
         -------
         float, list of float, or dict with `return_dict`
         """
+        if kwargs.pop("_use_cached_eval_dataset", False):  # Keras' own fit asks so
+            return super().evaluate(
+                x,
+                y,
+                batch_size=batch_size,
+                verbose=verbose,
+                sample_weight=sample_weight,
+                steps=steps,
+                callbacks=callbacks,
+                return_dict=return_dict,
+                _use_cached_eval_dataset=True,
+            )
         if kwargs:
             raise ValueError(f"evaluate does not know the argument {', '.join(sorted(kwargs))}")
         self._require_compiled("evaluate")
         arguments.refuse("evaluate", steps=(steps, "pass fewer images"))
         arguments.verbosity(verbose)
         arrays = arguments.as_tensors(x, y, sample_weight)
-        batch_size = arguments.check_batch_size(batch_size, len(arrays[0]), "batch_size")
+        batch_size = arguments.check_batch_size(
+            batch_size, len(arrays[0]), "batch_size", at_most_n=False
+        )
         self._prepare(arrays)
         callbacks = keras.callbacks.CallbackList(callbacks, model=self)
         logs = self._evaluate(arrays, batch_size, callbacks)
@@ -239,7 +249,9 @@ class EpochModel(keras.Model):
         )
         arguments.verbosity(verbose)
         x, _, _ = arguments.as_tensors(x, None, None)
-        batch_size = arguments.check_batch_size(batch_size, len(x), "batch_size", default=1000)
+        batch_size = arguments.check_batch_size(
+            batch_size, len(x), "batch_size", default=1000, at_most_n=False
+        )
         spec = tf.TensorSpec([None, *x.shape[1:]], x.dtype)
         program = self._program(("predict", spec), self.predict_step, (spec,), jit_compile=False)
         parts = [program(x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
@@ -280,8 +292,12 @@ class EpochModel(keras.Model):
                 "y must be the targets of the loss, got None; an autoencoder's are its inputs: "
                 "fit(x, x)"
             )
-        self.test_step(tuple(None if array is None else array[:1] for array in arrays))
-        self.optimizer.build(self.trainable_variables)
+        # A model that has a train_step of its own may do without call().
+        with contextlib.suppress(NotImplementedError):
+            self.test_step(tuple(None if array is None else array[:1] for array in arrays))
+            self.reset_metrics()
+        if self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
 
     def _run(self, step, batches, arrays):
         """Apply `step` to each row of `batches`, indices of images, in one program.
@@ -295,11 +311,33 @@ class EpochModel(keras.Model):
         specs = {name: tf.TensorSpec([None, *t.shape[1:]], t.dtype) for name, t in given.items()}
         program = self._program(
             (step.__name__, y is x, tuple(specs.items())),
-            _over_rows(step, targets_are_inputs=y is x),
+            self._over_rows(step, targets_are_inputs=y is x),
             (tf.TensorSpec([None, None], tf.int32), specs),
             jit_compile=self.jit_compile,
         )
         program(tf.constant(batches), given)
+
+    def _over_rows(self, step, targets_are_inputs):
+        """A function that gathers the images of each row of `batches` and applies `step`."""
+
+        def steps(batches, arrays):
+            for row in tf.range(tf.shape(batches)[0]):
+                batch = {name: tf.gather(array, batches[row]) for name, array in arrays.items()}
+                targets = batch["x"] if targets_are_inputs else batch.get("y")
+                logs = step((batch["x"], targets, batch.get("sample_weight")))
+                self._check_logs(step.__name__, logs)
+
+        return steps
+
+    def _check_logs(self, name, logs):
+        """Refuse logs that are not the metrics: over an epoch only a metric is kept."""
+        metrics = set(self.get_metrics_result())
+        if not isinstance(logs, dict) or set(logs) != metrics:
+            got = ", ".join(sorted(logs)) if isinstance(logs, dict) else type(logs).__name__
+            raise ValueError(
+                f"{name} must return the results of its metrics, {', '.join(sorted(metrics))}, "
+                f"got {got}; make what it returns a keras.metrics.Mean"
+            )
 
     def _program(self, key, function, signature, *, jit_compile):
         """`function` as a program for arguments of this signature, made once and kept as `key`."""
@@ -333,6 +371,28 @@ class EpochModel(keras.Model):
             raise ValueError(f"{method} runs on one device, got a strategy of {replicas} replicas")
 
 
+@keras.saving.register_keras_serializable(package="aehelpers")
+class EpochModel(_EpochTraining, keras.Model):
+    """A `keras.Model` with a fast `fit` and `evaluate` for data that fit in memory.
+
+    To be subclassed; a model from inputs and outputs is a `FunctionalEpochModel`.
+    """
+
+    def __new__(cls, *args, **kwargs):
+        # Keras would change the bases of this class, and with them all its subclasses.
+        if len(args) == 2 or {"inputs", "outputs"} <= kwargs.keys():
+            raise ValueError(
+                f"{cls.__name__} is no functional model: "
+                "FunctionalEpochModel(inputs, outputs) makes one"
+            )
+        return super().__new__(cls, *args, **kwargs)
+
+
+@keras.saving.register_keras_serializable(package="aehelpers")
+class FunctionalEpochModel(_EpochTraining, keras.Model):
+    """The same from inputs and outputs: ``FunctionalEpochModel(inputs, outputs)``."""
+
+
 def cosine_schedule(n_images, batch_size, epochs, *, peak, warm_up=0.2):
     """A learning rate that rises to `peak` in a line, then falls to 0 as a cosine.
 
@@ -354,6 +414,8 @@ def cosine_schedule(n_images, batch_size, epochs, *, peak, warm_up=0.2):
     """
     if not 0 < peak < float("inf"):
         raise ValueError(f"peak must be above 0, got {peak}")
+    if not 0 <= warm_up < 1:
+        raise ValueError(f"warm_up must be at least 0 and below 1, got {warm_up}")
     steps = epochs * -(-n_images // batch_size)
     rise = int(warm_up * steps)
     return keras.optimizers.schedules.CosineDecay(
@@ -394,18 +456,6 @@ def _acts_on_batches(callback, mode):
     )
 
 
-def _over_rows(step, targets_are_inputs):
-    """A function that gathers the images of each row of `batches` and applies `step`."""
-
-    def steps(batches, arrays):
-        for row in tf.range(tf.shape(batches)[0]):
-            batch = {name: tf.gather(array, batches[row]) for name, array in arrays.items()}
-            targets = batch["x"] if targets_are_inputs else batch.get("y")
-            step((batch["x"], targets, batch.get("sample_weight")))
-
-    return steps
-
-
 def _batches(order, batch_size):
     """`order` cut into int32 arrays of shape (batches, batch_size): full ones, then the rest."""
     order = order.astype(np.int32)
@@ -427,6 +477,6 @@ def _as_numbers(logs):
 
 
 def _is_due(epoch, validation_freq):
-    if isinstance(validation_freq, int):
+    if arguments.is_whole(validation_freq):
         return (epoch + 1) % validation_freq == 0
     return epoch + 1 in validation_freq

@@ -102,6 +102,26 @@ def test_a_failed_notebook_is_kept_aside_and_an_earlier_result_stays(notebook, t
 
 
 @pytest.mark.parametrize(
+    ("cell", "error"),
+    [
+        ("raise ValueError()", "cell 2: ValueError"),
+        ("assert False", "cell 2: AssertionError"),
+        ("import os; os._exit(3)", "a cell whose kernel died, for want of memory perhaps"),
+    ],
+)
+def test_failures_without_a_message_are_kept_too(notebook, tmp_path, cell, error):
+    write_notebook(notebook, cell)
+    run = batch.run(notebook, tmp_path / "out" / "n.ipynb")
+    assert run.error == error
+    assert [path.name for path in run.output.parent.iterdir()] == ["n.failed.ipynb"]
+
+
+def test_a_failed_copy_is_no_notebook(notebook):
+    write_notebook(notebook.with_name("01_first.failed.ipynb"))
+    assert batch.find_notebooks(notebook.parent, ["01"]) == [notebook]
+
+
+@pytest.mark.parametrize(
     ("names", "sentence"),
     [
         (["9"], "'9' fits no notebook; there are 01_first, 02_second"),
@@ -143,7 +163,7 @@ def test_command_runs_all_and_fails_if_one_fails(notebook):
 
 
 def test_command_runs_in_place(notebook):
-    done = command(notebook, "--in-place")
+    done = CliRunner().invoke(main, ["run", "--notebooks", str(notebook.parent), "--in-place"])
     assert done.exit_code == 0, done.output
     written = json.loads(notebook.read_text())
     assert [cell["execution_count"] for cell in written["cells"]] == [1, 2]
@@ -158,6 +178,7 @@ def test_command_runs_in_place(notebook):
         (["-p", "epochs"], "a parameter must be given as NAME=VALUE, got 'epochs'"),
         (["-p", "a b=3"], "a parameter must be given as NAME=VALUE"),
         (["07"], "'07' fits no notebook"),
+        (["--in-place"], "--in-place stores runs with the notebook's own parameters"),
     ],
 )
 def test_command_refuses_with_2_and_starts_nothing(notebook, arguments, sentence):

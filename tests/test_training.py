@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from aehelpers.backend import keras
-from aehelpers.training import EpochModel, cosine_schedule
+from aehelpers.training import EpochModel, FunctionalEpochModel, cosine_schedule
 
 
-def make(cls=EpochModel, seed=0, dropout=False, **compiled):
+def make(cls=FunctionalEpochModel, seed=0, dropout=False, **compiled):
     """A small functional model of `cls`, 784-16-784."""
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((784,))
@@ -63,10 +63,8 @@ def with_nan(images):
         ),
         (lambda x: {"x": x, "y": x, "batch_size": 0}, "batch_size must be from 1"),
         (lambda x: {"x": x, "y": x, "batch_size": 2.5}, "batch_size must be a whole number"),
-        (
-            lambda x: {"x": x, "y": x, "validation_data": (x, x), "validation_batch_size": 400},
-            "validation_batch_size must be from 1",
-        ),
+        (lambda x: {"x": x, "y": x, "validation_freq": 1.5}, "validation_freq must be .* 1.5"),
+        (lambda x: {"x": x, "y": x, "validation_freq": [0]}, "validation_freq must be"),
         (lambda x: {"x": x, "y": x, "epochs": -1}, "epochs must be a whole number"),
         (lambda x: {"x": x, "y": x, "epochs": "5"}, "epochs must be a whole number"),
         (lambda x: {"x": x, "y": x, "initial_epoch": 1.5}, "initial_epoch must be a whole number"),
@@ -92,7 +90,7 @@ def test_fit_refuses_in_one_sentence_and_keeps_the_weights(images, arguments, se
 def test_fit_needs_compile(images):
     inputs = keras.Input((784,))
     with pytest.raises(ValueError, match=r"call compile\(\) before fit"):
-        EpochModel(inputs, inputs).fit(images, images)
+        FunctionalEpochModel(inputs, inputs).fit(images, images)
 
 
 @pytest.mark.parametrize(
@@ -100,12 +98,79 @@ def test_fit_needs_compile(images):
     [
         ({"steps": 2}, "evaluate cannot serve steps"),
         ({"step": 2}, "evaluate does not know the argument step"),
-        ({"batch_size": 1000}, "batch_size must be from 1"),
+        ({"batch_size": 0}, "batch_size must be from 1"),
     ],
 )
 def test_evaluate_refuses(images, arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
         make().evaluate(images, images, **arguments)
+
+
+def test_no_functional_model_from_the_class_to_subclass(images):
+    """Keras would change the bases of EpochModel, and break every model that subclasses it."""
+    inputs = keras.Input((784,))
+    with pytest.raises(ValueError, match=r"FunctionalEpochModel\(inputs, outputs\) makes one"):
+        EpochModel(inputs, inputs)
+    make().fit(images, images)
+    from aehelpers import autoencoders
+
+    assert autoencoders.shallow().predict(images).shape == (320, 784)
+
+
+def test_wrong_validation_data_fails_before_the_weights_move(images):
+    model = make()
+    before = model.get_weights()
+    for held_out in ((images, images[:, :700]), (images,)):
+        with pytest.raises(ValueError, match=r"700|y must be the targets"):
+            model.fit(images, images, validation_data=held_out)
+    assert all(map(np.array_equal, before, model.get_weights()))
+
+
+def test_keras_own_fit_still_works_on_the_model(images):
+    """Where this `fit` refuses, it points there."""
+    model = make()
+    history = keras.Model.fit(model, images, images, validation_data=(images, images), verbose=0)
+    assert "val_loss" in history.history
+
+
+def test_logs_that_are_no_metrics_are_refused(images):
+    class Chatty(FunctionalEpochModel):
+        def train_step(self, data):
+            return {**super().train_step(data), "twice": 2.0}
+
+    with pytest.raises(ValueError, match=r"train_step must return .* loss, mse, got loss.*twice"):
+        make(Chatty).fit(images, images)
+
+
+def test_model_with_a_train_step_and_no_call(images):
+    class OnlyTrains(EpochModel):
+        def __init__(self):
+            super().__init__()
+            self.scale = self.add_weight(shape=(784,), initializer="ones")
+            self.mean = keras.metrics.Mean(name="loss")
+
+        @property
+        def metrics(self):
+            return [self.mean]
+
+        def train_step(self, data):
+            x = data[0]
+            self.scale.assign(0.9 * self.scale)
+            self.mean.update_state(keras.ops.mean((x - self.scale) ** 2))
+            return {"loss": self.mean.result()}
+
+    model = OnlyTrains()
+    model.compile("adam")
+    history = model.fit(images, epochs=3).history["loss"]
+    assert history[2] < history[0]
+
+
+def test_blocks_may_be_larger_than_the_data_where_they_only_bound_memory(images):
+    model = make()
+    assert len(model.predict(images[:5], batch_size=32)) == 5
+    assert model.evaluate(images, images, batch_size=1000)[0] == pytest.approx(
+        model.evaluate(images, images, batch_size=320)[0]
+    )
 
 
 def test_predict_refuses(images):
@@ -169,7 +234,7 @@ def test_every_image_once_an_epoch_in_new_order(images):
     """The order is a permutation, another one in each epoch, of every image exactly once."""
     seen = []
 
-    class Recorder(EpochModel):
+    class Recorder(FunctionalEpochModel):
         def train_step(self, data):
             seen.append(data[1].numpy().ravel())
             return super().train_step(data)
@@ -184,7 +249,7 @@ def test_every_image_once_an_epoch_in_new_order(images):
 
 
 def test_model_with_its_own_loss_needs_no_targets(images):
-    class SelfTaught(EpochModel):
+    class SelfTaught(FunctionalEpochModel):
         def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
             return keras.ops.mean((x - y_pred) ** 2)
 
@@ -409,7 +474,7 @@ def test_saved_model_goes_on_in_a_fresh_process(images, tmp_path):
         "from aehelpers.backend import keras\n"
         "folder = sys.argv[1]\n"
         "model = keras.models.load_model(folder + '/model.keras')\n"
-        "assert isinstance(model, aehelpers.training.EpochModel)\n"
+        "assert isinstance(model, aehelpers.training.FunctionalEpochModel)\n"
         "x = np.load(folder + '/images.npy')\n"
         "model.fit(x, x, shuffle=False, verbose=0)\n"
         "np.save(folder + '/after.npy', model.predict(x))\n"
