@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from scipy.special import ndtr
 
 from aehelpers import sources
 from aehelpers.sources import FILES, DataError
@@ -29,6 +30,7 @@ __all__ = [
     "binarize",
     "load",
     "masking_noise",
+    "mean_of_noise",
     "missing_half",
     "missing_pixels",
     "places",
@@ -266,6 +268,31 @@ def add_gaussian_noise(images, sigma, rng):
     noisy *= np.float32(sigma)
     noisy += images
     return np.clip(noisy, 0, 1, out=noisy)
+
+
+def mean_of_noise(images, sigma):
+    """What `add_gaussian_noise` gives on average over the noise: E[clip(x + ε, 0, 1)].
+
+    Clipping lifts a black pixel by σ/√(2π) and lowers a white one by as much. With
+    a = −x/σ, b = (1 − x)/σ, and φ, Φ the normal density and distribution, it is
+    x (Φ(b) − Φ(a)) + σ (φ(a) − φ(b)) + 1 − Φ(b).
+
+    Parameters
+    ----------
+    images : array of shape (n, n_pixels), values in [0, 1]
+    sigma : float, above 0
+
+    Returns
+    -------
+    array of shape (n, n_pixels), float32
+    """
+    images = _check_images(images)
+    if not 0 < sigma < float("inf"):
+        raise ValueError(f"sigma must be above 0, got {sigma}")
+    low, high = -images / sigma, (1 - images) / sigma
+    below, above = ndtr(low), ndtr(high)
+    density = (np.exp(-(low**2) / 2) - np.exp(-(high**2) / 2)) / np.sqrt(2 * np.pi)
+    return (images * (above - below) + sigma * density + 1 - above).astype(np.float32)
 
 
 def masking_noise(images, share, rng):

@@ -13,7 +13,7 @@ import io
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 __all__ = [
     "Picture",
@@ -41,7 +41,11 @@ STYLE = {
 }
 
 WIDTH = 9.0  # inches, of a figure that fills the page
-_DOTS_PER_INCH = 144  # of the stored image, shown at half that size: sharp on any screen
+_DOTS_PER_INCH = 144  # of the stored image
+_SHOWN_PER_INCH = 96  # of the image on a page: sharp on any screen
+
+# One colour for each model, in every figure; others take what the palette has left.
+_COLORS = {"PCA": PALETTE[6], "shallow": PALETTE[0], "deep": PALETTE[1], "denoising": PALETTE[2]}
 
 
 class Picture(Figure):
@@ -68,7 +72,7 @@ class Picture(Figure):
         return stream.getvalue()
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        width, height = (int(inches * _DOTS_PER_INCH / 2) for inches in self.get_size_inches())
+        width, height = (int(inches * _SHOWN_PER_INCH) for inches in self.get_size_inches())
         image = base64.b64encode(self.png()).decode()
         shown = {"alt": self.alt, "name": self.name, "width": width, "height": height}
         return {"image/png": image, "text/plain": self.alt}, {"image/png": shown}
@@ -86,7 +90,7 @@ def _styled(draw):
 
 
 @_styled
-def image_rows(rows, *, titles=None, name="image_rows", side=28):
+def image_rows(rows, *, titles=None, seen="", name="image_rows", side=28):
     """Images in rows, one under the other: originals, corrupted inputs, reconstructions.
 
     Parameters
@@ -95,6 +99,8 @@ def image_rows(rows, *, titles=None, name="image_rows", side=28):
         Label and images of each row, from the top; values from 0, black, to 1, white.
     titles : sequence of n str, optional
         One over each column.
+    seen : str
+        A sentence for the alternative text: what there is to see.
     """
     counts = {label: len(images) for label, images in rows.items()}
     if len(set(counts.values())) != 1:
@@ -112,12 +118,12 @@ def image_rows(rows, *, titles=None, name="image_rows", side=28):
     if titles is not None:
         axes.xaxis.tick_top()
         axes.set_xticks((np.arange(n) + 0.5) * cell, titles, rotation=40, ha="left", fontsize=8)
-    picture.alt = f"{n} images in each of {len(rows)} rows: {', '.join(rows)}."
+    picture.alt = f"Rows of {n} images, from the top: {', '.join(rows)}. {seen}".strip()
     return picture
 
 
 @_styled
-def signed_images(images, *, titles=None, columns=6, name="signed_images", side=28):
+def signed_images(images, *, axis, titles=None, columns=6, seen="", name="signed_images", side=28):
     """Images with negative values dark, zero mid-grey and positive values light.
 
     Parameters
@@ -125,7 +131,11 @@ def signed_images(images, *, titles=None, columns=6, name="signed_images", side=
     images : array of shape (n, side * side)
         All are drawn to one scale, which the bar at the right gives. It ends where 99.5 %
         of the values do, so that a few large ones do not grey out the rest.
+    axis : str
+        What the values are, with their unit.
     titles : sequence of n str, optional
+    seen : str
+        A sentence for the alternative text: what there is to see.
     """
     images = np.asarray(images)
     lines = -(-len(images) // columns)
@@ -142,45 +152,52 @@ def signed_images(images, *, titles=None, columns=6, name="signed_images", side=
     for axes in grid.flat:
         _frameless(axes)
         axes.set_axis_off()
-    picture.colorbar(shown, ax=grid, fraction=0.03, pad=0.01, extend="both")
+    picture.colorbar(shown, ax=grid, label=axis, fraction=0.03, pad=0.01, extend="both")
     picture.alt = (
-        f"{len(images)} images in grey with zero at mid-grey, all on one scale from "
-        f"{-largest:.2g} (black) to {largest:.2g} (white)."
-    )
+        f"{axis} as {len(images)} images in grey with zero at mid-grey, on one scale from "
+        f"{-largest:.2g} (black) to {largest:.2g} (white). {seen}"
+    ).strip()
     return picture
 
 
 @_styled
-def learning_curves(histories, *, levels=None, unit="nats per pixel", name="learning_curves"):
-    """Training loss, and held-out loss where there is one, over the epochs.
+def learning_curves(
+    histories, *, floors=(0.0, 0.0), axis="excess, nats per pixel", name="learning_curves"
+):
+    """Loss above its floor over the epochs, on a logarithmic scale, training and held out.
 
     Parameters
     ----------
     histories : dict of str to keras.callbacks.History
         The training loss is the mean over an epoch, while the weights still move; the
         held-out loss is taken at its end.
-    levels : dict of str to float, optional
-        Horizontal lines to compare with, such as the entropy floor.
+    floors : (float, float)
+        The least that the loss can be on the training and on the held-out images, which
+        is taken off before drawing: the entropy of the pixels, for a cross-entropy.
+    axis : str
+        What is drawn, with its unit.
     """
-    picture = Picture(WIDTH, 3.6, name=name)
+    picture = Picture(WIDTH, 3.8, name=name)
     axes = picture.add_subplot()
-    for color, (label, history) in zip(PALETTE, histories.items(), strict=False):
-        losses = history.history
-        epochs = np.arange(1, len(losses["loss"]) + 1)
-        axes.plot(epochs, losses["loss"], "o-", color=color, ms=4, label=f"{label}, training")
-        if "val_loss" in losses:
-            axes.plot(epochs, losses["val_loss"], "s--", color=color, ms=4, label=f"{label}, test")
-    for style, (label, level) in zip((":", "-."), (levels or {}).items(), strict=False):
-        axes.axhline(level, color="0.4", ls=style, lw=1.2, label=label)
+    ends = []
+    for order, (label, history) in enumerate(histories.items()):
+        color = _color(label, order)
+        for key, part, style, floor in zip(
+            ("loss", "val_loss"), ("training", "test"), ("o-", "s--"), floors, strict=True
+        ):
+            if key in history.history:
+                losses = np.asarray(history.history[key]) - floor
+                epochs = np.arange(1, len(losses) + 1)
+                axes.plot(epochs, losses, style, color=color, ms=4, label=f"{label}, {part}")
+                ends.append(f"{label}, {part}, from {losses[0]:.3f} to {losses[-1]:.3f}")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(ScalarFormatter())
     axes.set_xlabel("epoch")
-    axes.set_ylabel(f"loss, {unit}")
+    axes.set_ylabel(axis)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
-    ends = "; ".join(
-        f"{label} from {history.history['loss'][0]:.3f} to {history.history['loss'][-1]:.3f}"
-        for label, history in histories.items()
-    )
-    picture.alt = f"Loss in {unit} against epoch: {ends}."
+    picture.alt = f"Curves of {axis} over the epochs: {'; '.join(ends)}."
     return picture
 
 
@@ -202,7 +219,7 @@ def bars(groups, labels, *, axis, name="bars"):
     places = np.arange(len(labels))
     for order, (label, values) in enumerate(groups.items()):
         offset = (order - (len(groups) - 1) / 2) * thickness
-        color = PALETTE[order % len(PALETTE)]
+        color = _color(label, order)
         axes.barh(places + offset, values, thickness * 0.9, color=color, label=label)
     axes.set_yticks(places, labels)
     axes.margins(y=0.01)
@@ -215,27 +232,30 @@ def bars(groups, labels, *, axis, name="bars"):
 
 
 @_styled
-def pixel_map(maps, *, axis, name="pixel_map", side=28):
+def pixel_map(maps, *, axis, seen="", name="pixel_map", side=28):
     """One value for each pixel of an image, as squares from dark to light on one scale.
 
     Parameters
     ----------
     maps : dict of str to array of shape (side * side,)
-        Title and values.
+        Title and values; a pixel that is NaN is left light grey.
     axis : str
         What the values are, with their unit.
+    seen : str
+        A sentence for the alternative text: what there is to see.
     """
     picture = Picture(min(WIDTH, 2.6 * len(maps) + 1.0), 2.9, name=name)
     grid = picture.subplots(1, len(maps), squeeze=False)[0]
-    low = min(0.0, *(np.min(values) for values in maps.values()))
-    high = max(np.max(values) for values in maps.values())
+    low = min(0.0, *(np.nanmin(values) for values in maps.values()))
+    high = max(np.nanmax(values) for values in maps.values())
+    colors = mpl.colormaps["viridis"].with_extremes(bad="0.88")
     for axes, (title, values) in zip(grid, maps.items(), strict=True):
-        shown = axes.imshow(np.reshape(values, (side, side)), vmin=low, vmax=high, cmap="viridis")
+        shown = axes.imshow(np.reshape(values, (side, side)), vmin=low, vmax=high, cmap=colors)
         axes.set_title(title)
         _frameless(axes)
         axes.set_xticks([])
     picture.colorbar(shown, ax=grid, label=axis, fraction=0.05, pad=0.02)
-    picture.alt = f"{axis} at each of {side} by {side} pixels: {', '.join(maps)}."
+    picture.alt = f"{axis} at each of {side} by {side} pixels: {', '.join(maps)}. {seen}".strip()
     return picture
 
 
@@ -247,6 +267,10 @@ def _mosaic(images, *, columns, side):
     images = np.asarray(images, dtype=float).reshape(-1, columns, side, side)
     framed = np.pad(images, [(0, 0), (0, 0), (1, 1), (1, 1)], constant_values=1.0)
     return framed.transpose(0, 2, 1, 3).reshape(-1, columns * (side + _GAP))
+
+
+def _color(label, order):
+    return _COLORS.get(label, PALETTE[order % len(PALETTE)])
 
 
 def _frameless(axes):

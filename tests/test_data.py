@@ -247,6 +247,14 @@ def test_gaussian_noise_is_clipped_and_of_the_right_size():
     np.testing.assert_array_equal(data.add_gaussian_noise(GREY, 0, 0), GREY)
 
 
+def test_mean_of_noise_is_what_noise_gives_on_average():
+    mean = data.mean_of_noise(GREY[:1], 0.2)[0]
+    drawn = np.mean([data.add_gaussian_noise(GREY, 0.2, seed) for seed in range(10)], axis=(0, 1))
+    assert np.abs(mean - drawn).max() < 4.5 * 0.2 / np.sqrt(20_000)
+    assert mean[0] == pytest.approx(0.2 / np.sqrt(2 * np.pi))
+    assert mean[0] == pytest.approx(1 - mean[-1])
+
+
 def test_masking_noise_takes_each_pixel_alike():
     white = np.ones((4000, 784), np.float32)
     masked = data.masking_noise(white, 0.3, 0)
@@ -281,6 +289,7 @@ def test_missing_half():
     [
         (lambda x: data.add_gaussian_noise(x, -0.1, 0), "sigma must be at least 0, got -0.1"),
         (lambda x: data.add_gaussian_noise(x, float("nan"), 0), "sigma must be .*, got nan"),
+        (lambda x: data.mean_of_noise(x, 0), "sigma must be above 0, got 0"),
         (lambda x: data.masking_noise(x, 1.1, 0), "share must lie from 0 to 1, got 1.1"),
         (lambda x: data.missing_pixels(3, 0.0, 0), "strictly between 0 and 1, got 0.0"),
         (lambda x: data.missing_pixels(3, 1.0, 0), "strictly between 0 and 1, got 1.0"),

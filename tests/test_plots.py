@@ -1,6 +1,8 @@
 """Figures: what they draw, their alternative text, and that they leave nothing behind."""
 
 import base64
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import matplotlib as mpl
@@ -21,8 +23,8 @@ def histories():
 def every_figure(images, histories):
     return [
         plots.image_rows({"original": images[:5], "noisy": images[5:10]}, titles="abcde"),
-        plots.signed_images(images[:7] - 0.5, titles=[f"unit {k}" for k in range(7)]),
-        plots.learning_curves(histories, levels={"floor": 0.1}),
+        plots.signed_images(images[:7] - 0.5, axis="weight", titles="abcdefg", seen="Stripes."),
+        plots.learning_curves(histories, floors=(0.1, 0.2)),
         plots.bars({"PCA": [1.0, 2.0], "deep": [0.5, 1.0]}, ["shoe", "bag"], axis="error"),
         plots.pixel_map({"mean": images.mean(0), "max": images.max(0)}, axis="grey value"),
     ]
@@ -43,7 +45,8 @@ def test_nothing_global_changes(images, histories):
     for picture in every_figure(images, histories):
         picture.png()
     assert mpl.rcParams == before
-    assert "matplotlib.pyplot" not in vars(plots)
+    program = "import sys, aehelpers.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_image_rows_show_each_image_where_it_belongs():
@@ -65,19 +68,28 @@ def test_rows_must_be_of_one_length(images):
 
 def test_zero_is_mid_grey(images):
     weights = images[:6] * 3 - 0.2
-    picture = plots.signed_images(weights)
+    picture = plots.signed_images(weights, axis="weight")
     limits = {axes.images[0].get_clim() for axes in picture.axes[:6]}
     (low, high) = limits.pop()
     assert not limits
     assert low == -high
 
 
-def test_learning_curves_draw_what_is_there(histories):
-    axes = plots.learning_curves(histories, levels={"floor": 0.1}).axes[0]
-    curves = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
-    assert curves["shallow, training"] == [0.4, 0.3]
-    assert curves["shallow, test"] == [0.35, 0.31]
-    assert curves["deep, training"] == [0.5, 0.2]
-    assert curves["floor"] == [0.1, 0.1]
-    assert "deep, test" not in curves
+def test_learning_curves_draw_what_is_there_above_its_floor(histories):
+    axes = plots.learning_curves(histories, floors=(0.1, 0.2)).axes[0]
+    curves = {line.get_label(): line.get_ydata() for line in axes.lines}
+    np.testing.assert_allclose(curves["shallow, training"], [0.3, 0.2])
+    np.testing.assert_allclose(curves["shallow, test"], [0.15, 0.11])
+    np.testing.assert_allclose(curves["deep, training"], [0.4, 0.1])
+    assert len(curves) == 3
     assert "nats per pixel" in axes.get_ylabel()
+
+
+def test_a_model_keeps_its_colour(histories):
+    lines = plots.learning_curves(histories).axes[0].lines
+    groups = {"PCA": [1.0], "deep": [2.0], "shallow": [3.0]}
+    drawn = plots.bars(groups, ["x"], axis="error").axes[0].containers
+    of_bars = {c.get_label(): mpl.colors.to_hex(c.patches[0].get_facecolor()) for c in drawn}
+    of_lines = {line.get_label().split(",")[0]: line.get_color().lower() for line in lines}
+    assert of_lines.items() <= of_bars.items()
+    assert len(set(of_bars.values())) == 3
