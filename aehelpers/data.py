@@ -28,11 +28,13 @@ __all__ = [
     "add_gaussian_noise",
     "as_generator",
     "binarize",
+    "blocks",
     "load",
     "masking_noise",
     "mean_of_noise",
     "missing_half",
     "missing_pixels",
+    "observed_part",
     "places",
 ]
 
@@ -365,6 +367,50 @@ def missing_half(side, *, image_side=28):
         raise ValueError(f"side must be one of {', '.join(halves)}, got {side!r}")
     observed[halves[side]] = False
     return observed.ravel()
+
+
+def blocks(n, rows):
+    """Slices that cover n, of `rows` each: for work on a few images at a time."""
+    return [slice(start, min(start + rows, n)) for start in range(0, n, rows)]
+
+
+def observed_part(images, observed):
+    """Images with 0 where a pixel is missing, and the mask of the observed, both checked.
+
+    Parameters
+    ----------
+    images : array of shape (n, n_pixels), values in [0, 1] where observed
+    observed : bool array of shape (n, n_pixels) or (n_pixels,)
+        A mask for each image, or one for all.
+
+    Returns
+    -------
+    images : array of shape (n, n_pixels), float32
+    observed : bool array of shape (n, n_pixels)
+
+    Raises
+    ------
+    ValueError
+        If shapes or types disagree, a value is out of range, or an image has no
+        observed pixel.
+    """
+    images, observed = np.asarray(images, np.float32), np.asarray(observed)
+    if images.ndim != 2:
+        raise ValueError(f"images must have shape (n, n_pixels), got {images.shape}")
+    if observed.dtype != bool:
+        raise ValueError(f"observed must be an array of bool, got {observed.dtype}")
+    if observed.shape not in (images.shape, images.shape[1:]):
+        raise ValueError(
+            f"observed must have shape {images.shape} or {images.shape[1:]}, got {observed.shape}"
+        )
+    observed = np.broadcast_to(observed, images.shape)
+    blank = np.flatnonzero(~observed.any(axis=1))
+    if blank.size:
+        raise ValueError(
+            "observed must be True for at least one pixel of each image, "
+            f"got none for image {blank[0]}"
+        )
+    return _check_images(np.where(observed, images, np.float32(0))), observed
 
 
 def _check_images(images):

@@ -4,13 +4,19 @@ import numpy as np
 from scipy.special import entr
 from sklearn.decomposition import PCA
 
+from aehelpers import data
+
 __all__ = [
     "binary_cross_entropy",
     "dead_units",
     "largest_relative_difference",
     "mean_by_class",
+    "mean_image_completion",
+    "missing_squared_error",
+    "nearest_neighbours_completion",
     "pca_reconstructions",
     "pixel_entropy",
+    "ppca_completion",
     "squared_error",
 ]
 
@@ -69,6 +75,104 @@ def pca_reconstructions(x_train, x_test, n_components):
     return pca.inverse_transform(pca.transform(x_test))
 
 
+def missing_squared_error(images, completions, observed):
+    """(x − x̂)², a mean over the missing pixels only.
+
+    Parameters
+    ----------
+    images, completions : arrays of shape (n, n_pixels)
+    observed : bool array of shape (n, n_pixels) or (n_pixels,)
+    """
+    if images.shape != completions.shape:
+        raise ValueError(
+            f"both arrays must have one shape, got {images.shape} and {completions.shape}"
+        )
+    missing = ~np.broadcast_to(observed, images.shape)
+    if not missing.any():
+        raise ValueError("observed must be False for some pixel, got none that is missing")
+    return float(((images - completions)[missing] ** 2).mean(dtype=np.float64))
+
+
+def mean_image_completion(x_train, images, observed):
+    """Missing pixels from the mean training image.
+
+    Parameters
+    ----------
+    x_train : array of shape (n_train, n_pixels)
+    images : array of shape (n, n_pixels), values in [0, 1] where observed
+    observed : bool array of shape (n, n_pixels) or (n_pixels,)
+
+    Returns
+    -------
+    array of shape (n, n_pixels), float32
+    """
+    images, observed = data.observed_part(images, observed)
+    return np.where(observed, images, x_train.mean(0, dtype=np.float64).astype(np.float32))
+
+
+def nearest_neighbours_completion(x_train, images, observed, *, n_neighbors=10):
+    """Missing pixels from the mean of the training images nearest on the observed pixels.
+
+    Parameters and returns as of `mean_image_completion`.
+    """
+    images, observed = data.observed_part(images, observed)
+    if not 1 <= n_neighbors <= len(x_train):
+        raise ValueError(f"n_neighbors must be from 1 to {len(x_train)}, got {n_neighbors}")
+    means = [
+        x_train[_nearest(x_train, images[rows], observed[rows], n_neighbors)].mean(1)
+        for rows in data.blocks(len(images), 1_000)
+    ]
+    return np.where(observed, images, np.concatenate(means))
+
+
+def _nearest(x_train, clamped, observed, n_neighbors):
+    """Indices of the nearest training images on the observed pixels, (n, n_neighbors).
+
+    Σ_observed (x − t)² is, but for what does not depend on t, Σ_observed t² − 2 x·t: two
+    products, for any masks.
+    """
+    mask = observed.astype(np.float32)
+    nearest = np.empty((len(clamped), 0), int)
+    distances = np.empty((len(clamped), 0), np.float32)
+    for rows in data.blocks(len(x_train), _ROWS):
+        block = x_train[rows]
+        new = mask @ (block**2).T - 2 * clamped @ block.T
+        distances = np.hstack([distances, new])
+        places = np.broadcast_to(np.arange(rows.start, rows.stop), new.shape)
+        nearest = np.hstack([nearest, places])
+        kept = np.argpartition(distances, min(n_neighbors, distances.shape[1]) - 1, axis=1)
+        kept = kept[:, :n_neighbors]
+        nearest = np.take_along_axis(nearest, kept, 1)
+        distances = np.take_along_axis(distances, kept, 1)
+    return nearest
+
+
+def ppca_completion(x_train, images, observed, *, n_components=100):
+    """Missing pixels by their conditional mean under probabilistic PCA.
+
+    The model is x = μ + Wz + ε with z ~ N(0, I), ε ~ N(0, σ²I) (Tipping and Bishop 1999);
+    given the observed pixels o, z has the mean (σ²I + W_oᵀW_o)⁻¹ W_oᵀ(x_o − μ_o).
+
+    Parameters and returns as of `mean_image_completion`; some values lie outside [0, 1].
+    """
+    images, observed = data.observed_part(images, observed)
+    pca = PCA(n_components, svd_solver="covariance_eigh", copy=False).fit(x_train)
+    noise = float(pca.noise_variance_)
+    scales = np.sqrt(np.maximum(pca.explained_variance_ - noise, 0))
+    weights = (pca.components_ * scales[:, np.newaxis]).T.astype(np.float64)
+    outer = (weights[:, :, np.newaxis] * weights[:, np.newaxis]).reshape(len(weights), -1)
+    parts = []
+    for rows in data.blocks(len(images), 250):
+        deviations = np.where(observed[rows], images[rows] - pca.mean_, 0)
+        precision = (observed[rows].astype(np.float64) @ outer).reshape(
+            -1, n_components, n_components
+        )
+        precision += noise * np.eye(n_components)
+        latent = np.linalg.solve(precision, (deviations @ weights)[:, :, np.newaxis])
+        parts.append(pca.mean_ + latent[:, :, 0] @ weights.T)
+    return np.where(observed, images, np.concatenate(parts).astype(np.float32))
+
+
 def dead_units(activations):
     """Units that are 0 for every image: a relu that never opens, and so never learns.
 
@@ -98,9 +202,6 @@ def _mean(measure, per_image, images, others):
     if images.shape != others.shape:
         raise ValueError(f"both arrays must have one shape, got {images.shape} and {others.shape}")
     means = np.concatenate(
-        [
-            measure(images[start : start + _ROWS], others[start : start + _ROWS]).mean(1)
-            for start in range(0, len(images), _ROWS)
-        ]
+        [measure(images[rows], others[rows]).mean(1) for rows in data.blocks(len(images), _ROWS)]
     )
     return means if per_image else float(means.mean(dtype=np.float64))

@@ -18,6 +18,8 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 __all__ = [
     "Picture",
     "bars",
+    "completion_grid",
+    "curves",
     "image_rows",
     "learning_curves",
     "pixel_map",
@@ -43,6 +45,7 @@ STYLE = {
 WIDTH = 9.0  # inches, of a figure that fills the page
 _DOTS_PER_INCH = 144  # of the stored image
 _SHOWN_PER_INCH = 96  # of the image on a page: sharp on any screen
+_MISSING = "#0072B2"  # of a pixel that is not there: neither black nor white nor grey
 
 # One colour for each model, in every figure; others take what the palette has left.
 _COLORS = {"PCA": PALETTE[6], "shallow": PALETTE[0], "deep": PALETTE[1], "denoising": PALETTE[2]}
@@ -96,7 +99,8 @@ def image_rows(rows, *, titles=None, seen="", name="image_rows", side=28):
     Parameters
     ----------
     rows : dict of str to array of shape (n, side * side)
-        Label and images of each row, from the top; values from 0, black, to 1, white.
+        Label and images of each row, from the top; values from 0, black, to 1, white, and
+        NaN, blue, for a missing pixel.
     titles : sequence of n str, optional
         One over each column.
     seen : str
@@ -111,7 +115,7 @@ def image_rows(rows, *, titles=None, seen="", name="image_rows", side=28):
     margin = 0.75 if titles is not None else 0.1
     picture = Picture(WIDTH, (WIDTH - 0.9) * height / width + margin, name=name)
     axes = picture.add_subplot()
-    axes.imshow(strip, vmin=0, vmax=1)
+    axes.imshow(strip, vmin=0, vmax=1, cmap=_grey_with_missing())
     _frameless(axes)
     cell = side + _GAP
     axes.set_yticks((np.arange(len(rows)) + 0.5) * cell, rows)
@@ -119,6 +123,47 @@ def image_rows(rows, *, titles=None, seen="", name="image_rows", side=28):
         axes.xaxis.tick_top()
         axes.set_xticks((np.arange(n) + 0.5) * cell, titles, rotation=40, ha="left", fontsize=8)
     picture.alt = f"Rows of {n} images, from the top: {', '.join(rows)}. {seen}".strip()
+    return picture
+
+
+@_styled
+def completion_grid(originals, given, completed, *, seen="", name="completion_grid", side=28):
+    """Completions by several models, down, of several shares of missing pixels, across.
+
+    Each field shows the same images three times: original, what was given, with the missing
+    pixels blue, and completed.
+
+    Parameters
+    ----------
+    originals : array of shape (n, side * side)
+    given : dict of str to array of shape (n, side * side)
+        What each column is called, and its images with NaN for missing pixels.
+    completed : dict of str to dict of str to array of shape (n, side * side)
+        What each row is called, and the completions for each column.
+    seen : str
+        A sentence for the alternative text: what there is to see.
+    """
+    n = len(originals)
+    field_width = (WIDTH - 0.9) / len(given)
+    field_height = field_width * 3 / n
+    picture = Picture(WIDTH, len(completed) * (field_height + 0.1) + 0.3, name=name)
+    grid = picture.subplots(len(completed), len(given), squeeze=False)
+    for line, (model, by_share) in zip(grid, completed.items(), strict=True):
+        for axes, (share, images) in zip(line, given.items(), strict=True):
+            rows = [
+                _mosaic(part, columns=n, side=side) for part in (originals, images, by_share[share])
+            ]
+            axes.imshow(np.concatenate(rows), vmin=0, vmax=1, cmap=_grey_with_missing())
+            _frameless(axes)
+            if line is grid[0]:
+                axes.set_title(share)
+        cell = side + _GAP
+        labels = ["original", "given", model]
+        line[0].set_yticks((np.arange(3) + 0.5) * cell, labels)
+    picture.alt = (
+        f"A grid of fields, {' and '.join(completed)} down, {' and '.join(given)} across. Each "
+        f"shows {n} images as original, as given with missing pixels in blue, and completed. {seen}"
+    ).strip()
     return picture
 
 
@@ -157,6 +202,38 @@ def signed_images(images, *, axis, titles=None, columns=6, seen="", name="signed
         f"{axis} as {len(images)} images in grey with zero at mid-grey, on one scale from "
         f"{-largest:.2g} (black) to {largest:.2g} (white). {seen}"
     ).strip()
+    return picture
+
+
+@_styled
+def curves(series, *, axis, x_axis="epoch", levels=None, name="curves"):
+    """One value after each epoch, as a line for each model.
+
+    Parameters
+    ----------
+    series : dict of str to sequence of float
+    axis, x_axis : str
+        What the values are, with their unit, and what they are counted by.
+    levels : dict of str to float, optional
+        Dashed lines across, to compare with.
+    """
+    picture = Picture(WIDTH, 3.4, name=name)
+    axes = picture.add_subplot()
+    for order, (label, values) in enumerate(series.items()):
+        steps = np.arange(1, len(values) + 1)
+        axes.plot(steps, values, "o-", color=_color(label, order), ms=4, label=label)
+    for order, (label, level) in enumerate((levels or {}).items()):
+        color = PALETTE[(len(series) + order) % len(PALETTE)]
+        axes.axhline(level, color=color, ls="--", lw=1, label=label)
+    axes.set_xlabel(x_axis)
+    axes.set_ylabel(axis)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    ends = "; ".join(
+        f"{label} from {values[0]:.3g} to {values[-1]:.3g}" for label, values in series.items()
+    )
+    across = "".join(f"; {label} at {level:.3g}" for label, level in (levels or {}).items())
+    picture.alt = f"Curves of {axis} against the {x_axis}: {ends}{across}."
     return picture
 
 
@@ -267,6 +344,10 @@ def _mosaic(images, *, columns, side):
     images = np.asarray(images, dtype=float).reshape(-1, columns, side, side)
     framed = np.pad(images, [(0, 0), (0, 0), (1, 1), (1, 1)], constant_values=1.0)
     return framed.transpose(0, 2, 1, 3).reshape(-1, columns * (side + _GAP))
+
+
+def _grey_with_missing():
+    return mpl.colormaps["gray"].with_extremes(bad=_MISSING)
 
 
 def _color(label, order):

@@ -27,6 +27,12 @@ def every_figure(images, histories):
         plots.learning_curves(histories, floors=(0.1, 0.2)),
         plots.bars({"PCA": [1.0, 2.0], "deep": [0.5, 1.0]}, ["shoe", "bag"], axis="error"),
         plots.pixel_map({"mean": images.mean(0), "max": images.max(0)}, axis="grey value"),
+        plots.curves({"20 units": [3.0, 2.0], "500 units": [2.5]}, axis="error", levels={"PCA": 1}),
+        plots.completion_grid(
+            images[:2],
+            {"20 %": np.where(images[:2] > 0, images[:2], np.nan)},
+            {"20 units": {"20 %": images[:2]}, "500 units": {"20 %": images[:2]}},
+        ),
     ]
 
 
@@ -47,6 +53,17 @@ def test_nothing_global_changes(images, histories):
     assert mpl.rcParams == before
     program = "import sys, aehelpers.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_missing_pixels_are_blue_and_nothing_else_is():
+    original, given, completed = np.full((1, 784), 0.5), np.zeros((1, 784)), np.ones((1, 784))
+    given[0, 14 * 28 + 14] = np.nan
+    picture = plots.completion_grid(original, {"few": given}, {"model": {"few": completed}})
+    shown = picture.axes[0].images[0]
+    colors = shown.cmap(shown.norm(shown.get_array()))[15::30, 15]
+    np.testing.assert_allclose(colors[0, :3], 0.5, atol=0.01)
+    assert tuple(colors[1, :3]) == mpl.colors.to_rgb(plots._MISSING)
+    np.testing.assert_allclose(colors[2, :3], 1)
 
 
 def test_image_rows_show_each_image_where_it_belongs():

@@ -1,0 +1,319 @@
+"""What a restricted Boltzmann machine computes many times over, as TensorFlow programs.
+
+Steps of learning, Gibbs sweeps, completion with the observed pixels clamped, and
+annealing from independent pixels. `aehelpers.rbm` and `aehelpers.partition` put them to
+use; nothing here checks its input.
+
+Learning is compiled with XLA, a few dozen steps at a time: XLA fuses all that lies
+between the matrix products, but draws random numbers on one core only, so they are
+drawn outside, in bulk. The other programs are plain graphs. Weights have shape
+(n_hidden, n_visible), scikit-learn's way round, for which the products are the fastest.
+Every draw comes from a seed, so that a run can be repeated to the bit.
+"""
+
+import functools
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from aehelpers.backend import tf
+
+__all__ = [
+    "LearningRule",
+    "LearningState",
+    "Parameters",
+    "annealed_log_weights",
+    "clamped_sweeps",
+    "hidden_given",
+    "learn",
+    "learning_program",
+    "visible_given",
+]
+
+OFFSET_RATE = 0.01  # share of a batch mean that enters an offset (Melchior et al. 2016)
+_WORTH_COMPILING = 2e7  # draws in a call; XLA takes a second
+_WORDS_AT_ONCE = 8_000_000  # random 16-bit words that are drawn in bulk: 16 MB
+_NUMBERS_AT_ONCE = 4_000_000  # the same of float32
+
+
+class Parameters(NamedTuple):
+    """Of the energy E(v, h) = −a·v − b·h − h·Wv: W (n_hidden, n_visible), b and a."""
+
+    weights: tf.Tensor
+    hidden_bias: tf.Tensor
+    visible_bias: tf.Tensor
+
+
+class LearningRule(NamedTuple):
+    """What does not change while an RBM learns; `aehelpers.rbm.RBM` explains each."""
+
+    algorithm: str
+    n_steps: int
+    centred: bool
+    pixels: str
+    momentum: float
+    weight_decay: float
+
+
+class LearningState(NamedTuple):
+    """What one step of learning hands to the next.
+
+    `velocity` is what the last step added to the parameters, 0 without momentum.
+    `chains` are hidden states (n_chains, n_hidden); CD leaves them alone.
+    `visible_offset` and `hidden_offset` are running means over the data.
+    """
+
+    parameters: Parameters
+    velocity: Parameters
+    chains: tf.Tensor
+    visible_offset: tf.Tensor
+    hidden_offset: tf.Tensor
+
+
+def hidden_given(parameters, visible):
+    """p(h = 1 | v) = σ(b + Wv), for rows of visible states."""
+    total = tf.matmul(visible, parameters.weights, transpose_b=True)
+    return tf.sigmoid(total + parameters.hidden_bias)
+
+
+def visible_given(parameters, hidden):
+    """p(v = 1 | h) = σ(a + Wᵀh), for rows of hidden states."""
+    return tf.sigmoid(tf.matmul(hidden, parameters.weights) + parameters.visible_bias)
+
+
+def learn(rule, state, images, rate, noise):
+    """One step up the gradient of the log-likelihood, as CD or PCD estimates it.
+
+    ∂ln p/∂W is ⟨p(h|v) vᵀ⟩ over the data less the same over the model. The batch stands
+    for the data. For the model, CD starts chains at the batch (Hinton 2002), PCD goes on
+    with those of the last step (Tieleman 2008).
+    """
+    parameters, coins = state.parameters, _Coins(noise)
+    data = _binarized(images, rule.pixels, coins)
+    n = data.shape[0]
+    if rule.algorithm == "cd":
+        data_hidden = hidden_given(parameters, data)
+        chains = _sweeps(parameters, coins.toss(data_hidden), rule.n_steps - 1, coins)
+        model = coins.toss(visible_given(parameters, chains))
+        visible = tf.concat([data, model], 0)
+        hidden = tf.concat([data_hidden, hidden_given(parameters, model)], 0)
+        chains = state.chains
+    else:
+        chains = _sweeps(parameters, state.chains, rule.n_steps - 1, coins)
+        model = coins.toss(visible_given(parameters, chains))
+        visible = tf.concat([data, model], 0)
+        hidden = hidden_given(parameters, visible)  # of both, in one product
+        chains = coins.toss(hidden[n:])
+
+    visible_offset, hidden_offset = state.visible_offset, state.hidden_offset
+    if rule.centred:
+        visible_offset += OFFSET_RATE * (tf.reduce_mean(data, 0) - visible_offset)
+        hidden_offset += OFFSET_RATE * (tf.reduce_mean(hidden[:n], 0) - hidden_offset)
+    shares = tf.concat([tf.fill([n, 1], 1 / n), tf.fill(model[:, :1].shape, -1 / len(model))], 0)
+    gradient = _difference(visible, hidden, shares, rule.centred, visible_offset, hidden_offset)
+    parameters, velocity = _step(rule, parameters, state.velocity, gradient, rate)
+    return LearningState(parameters, velocity, chains, visible_offset, hidden_offset)
+
+
+def _difference(visible, hidden, shares, centred, visible_offset, hidden_offset):
+    """Statistics of the data less those of the model, whose rows have negative shares.
+
+    Centred, they are those of v − μ and h − λ, given for the biases of the plain energy:
+    the centred ones less Wμ and Wᵀλ (Montavon and Müller 2012; Melchior et al. 2016).
+    The plain parameters stay as they are when an offset moves: nothing is remapped.
+    """
+    hidden_bias = tf.reduce_sum(hidden * shares, 0)
+    visible_bias = tf.reduce_sum(visible * shares, 0)
+    if not centred:
+        weights = tf.matmul(tf.transpose(hidden * shares), visible)
+        return Parameters(weights, hidden_bias, visible_bias)
+    weights = tf.matmul(tf.transpose((hidden - hidden_offset) * shares), visible - visible_offset)
+    return Parameters(
+        weights,
+        hidden_bias - tf.linalg.matvec(weights, visible_offset),
+        visible_bias - tf.linalg.matvec(weights, hidden_offset, transpose_a=True),
+    )
+
+
+def _step(rule, parameters, velocity, gradient, rate):
+    """Parameters and velocity after a step; the decay is of the weights, not of the biases."""
+    if rule.weight_decay:
+        decayed = gradient.weights - rule.weight_decay * parameters.weights
+        gradient = gradient._replace(weights=decayed)
+    change = Parameters(*(rate * part for part in gradient))
+    if rule.momentum:
+        change = velocity = Parameters(
+            *(rule.momentum * old + new for old, new in zip(velocity, change, strict=True))
+        )
+    moved = (part + by for part, by in zip(parameters, change, strict=True))
+    return Parameters(*moved), velocity
+
+
+def _sweeps(parameters, hidden, n_sweeps, coins):
+    """Hidden states after so many Gibbs sweeps, h to v to h."""
+    if n_sweeps == 0:
+        return hidden
+    n_words = hidden.shape[0] * sum(parameters.weights.shape)
+    noise = coins.take((n_sweeps, n_words))
+    for sweep in tf.range(n_sweeps):
+        coins_of_sweep = _Coins(noise[sweep])
+        visible = coins_of_sweep.toss(visible_given(parameters, hidden))
+        hidden = coins_of_sweep.toss(hidden_given(parameters, visible))
+    return hidden
+
+
+def _binarized(images, pixels, coins):
+    if pixels == "sampled":
+        return coins.toss(images)
+    return tf.cast(images > 0.5, tf.float32) if pixels == "thresholded" else images
+
+
+class _Coins:
+    """Random numbers, and draws of 0 or 1 that use up one each.
+
+    The numbers are uniform: float32 from 0 to 1, or 16-bit words, which are cheaper and
+    with which a probability is rounded to a multiple of 2⁻¹⁶.
+    """
+
+    def __init__(self, numbers):
+        self.numbers = numbers
+        self.used = 0
+
+    def take(self, shape):
+        """The next numbers, in this shape."""
+        start, self.used = self.used, self.used + math.prod(shape)
+        return tf.reshape(self.numbers[start : self.used], shape)
+
+    def toss(self, probabilities):
+        """1 with each of these probabilities, 0 otherwise."""
+        level = self.take(probabilities.shape)
+        if level.dtype == tf.uint16:
+            level = (tf.cast(level, tf.float32) + 0.5) / 65536
+        return tf.cast(level < probabilities, tf.float32)
+
+
+def _words(shape, seed, number):
+    """Random 16-bit words; `seed` and `number` name the draw. The last size must be even."""
+    seed = tf.stack([seed, number])
+    pairs = tf.random.stateless_uniform([*shape[:-1], shape[-1] // 2], seed, None, None, tf.int32)
+    return tf.reshape(tf.bitcast(pairs, tf.uint16), shape)
+
+
+def _words_of_a_step(rule, batch_size, n_chains, n_visible, n_hidden):
+    """How many words `learn` uses up, or one more: an even number."""
+    if rule.algorithm == "cd":
+        n_chains = batch_size
+    words = rule.n_steps * n_chains * (n_visible + n_hidden)
+    if rule.pixels == "sampled":
+        words += batch_size * n_visible
+    return words + words % 2
+
+
+@functools.lru_cache(maxsize=32)
+def learning_program(rule, compiled):
+    """A program that takes a step with each row of `batches`, which are indices of images."""
+
+    @tf.function(jit_compile=compiled)
+    def steps(images, rates, noise, count, state):
+        for step in tf.range(count):
+            state = learn(rule, state, images[step], rates[step], noise[step])
+        return state
+
+    @tf.function
+    def epoch(images, batches, rates, seed, state):
+        n_steps, batch_size = batches.shape
+        n_chains, n_hidden = state.chains.shape
+        words = _words_of_a_step(rule, batch_size, n_chains, images.shape[1], n_hidden)
+        at_once = min(n_steps, max(1, _WORDS_AT_ONCE // words))
+        # Full blocks only, so that one program serves them all; `count` ends the last.
+        padding = -n_steps % at_once
+        batches = tf.pad(batches, [(0, padding), (0, 0)])
+        rates = tf.pad(rates, [(0, padding)])
+        for start in tf.range(0, n_steps, at_once):
+            block = tf.ensure_shape(batches[start : start + at_once], [at_once, batch_size])
+            noise = _words([at_once, words], seed, start)
+            count = tf.minimum(at_once, n_steps - start)
+            rates_of_block = tf.ensure_shape(rates[start : start + at_once], [at_once])
+            state = steps(tf.gather(images, block), rates_of_block, noise, count, state)
+        return state
+
+    return epoch
+
+
+def clamped_sweeps(parameters, visible, observed, n_sweeps, burn_in, seed):
+    """Gibbs sweeps v to h to v in which the observed pixels keep their values.
+
+    Returns the last visible states, the p(v | h) they were drawn from, and the mean of
+    p(v | h) over the sweeps after burn-in.
+    """
+    compiled = n_sweeps * visible.size > _WORTH_COMPILING
+    numbers = (visible, observed, np.int32(n_sweeps), np.int32(burn_in), seed)
+    return [result.numpy() for result in _sweeping_program(compiled)(parameters, *numbers)]
+
+
+@functools.lru_cache(maxsize=2)
+def _sweeping_program(compiled):
+    @tf.function(jit_compile=compiled)
+    def sweep(parameters, start, observed, noise, count, skipped, state):
+        visible, probabilities, total = state
+        for step in tf.range(count):
+            coins = _Coins(noise[step])
+            hidden = coins.toss(hidden_given(parameters, visible))
+            probabilities = visible_given(parameters, hidden)
+            total += tf.where(step < skipped, 0.0, probabilities)
+            visible = tf.where(observed, start, coins.toss(probabilities))
+        return visible, probabilities, total
+
+    @tf.function
+    def sweeps(parameters, start, observed, n_sweeps, burn_in, seed):
+        numbers = start.shape[0] * sum(parameters.weights.shape)
+        numbers += numbers % 2
+        at_once = max(1, _WORDS_AT_ONCE // numbers)
+        state = start, start, tf.zeros_like(start)
+        for first in tf.range(0, n_sweeps, at_once):
+            noise = _words([at_once, numbers], seed, first)
+            count = tf.minimum(at_once, n_sweeps - first)
+            state = sweep(parameters, start, observed, noise, count, burn_in - first, state)
+        visible, probabilities, total = state
+        return visible, probabilities, total / tf.cast(n_sweeps - burn_in, tf.float32)
+
+    return sweeps
+
+
+@tf.function(jit_compile=True)
+def _anneal(parameters, base, betas, visible, log_weights, noise, count):
+    """As many steps of annealing as `count` says, with a row of `noise` for each."""
+    for step in tf.range(count):
+        coins, old, new = _Coins(noise[step]), betas[step], betas[step + 1]
+        total = tf.matmul(visible, parameters.weights, transpose_b=True)
+        total += parameters.hidden_bias - base.hidden_bias
+        before, after = base.hidden_bias + old * total, base.hidden_bias + new * total
+        gain = tf.linalg.matvec(visible, parameters.visible_bias - base.visible_bias) * (new - old)
+        gain += tf.reduce_sum(tf.nn.softplus(after) - tf.nn.softplus(before), 1)
+        log_weights += tf.cast(gain, tf.float64)
+        hidden = coins.toss(tf.sigmoid(after))
+        total = tf.matmul(hidden, parameters.weights)
+        total += parameters.visible_bias - base.visible_bias
+        visible = coins.toss(tf.sigmoid(base.visible_bias + new * total))
+    return visible, log_weights
+
+
+@tf.function
+def annealed_log_weights(parameters, base, betas, visible, seed):
+    """Sum of ln p*(v; β₊) − ln p*(v; β) along `betas`, for each chain, in float64.
+
+    ln p*(v; β) = ((1 − β) a₀ + β a)·v + Σ softplus((1 − β) b₀ + β (b + Wv)): units
+    that are independent, with biases a₀ and b₀, at β = 0, the RBM at β = 1 (Salakhutdinov
+    and Murray 2008, Eq. 15). At each β the weight is taken first, then a Gibbs sweep made.
+    """
+    n_steps, numbers = betas.shape[0] - 1, visible.shape[0] * sum(parameters.weights.shape)
+    at_once = min(n_steps, max(1, _NUMBERS_AT_ONCE // numbers))
+    betas = tf.pad(betas, [(0, -n_steps % at_once)])
+    log_weights = tf.zeros([visible.shape[0]], tf.float64)
+    for start in tf.range(0, n_steps, at_once):
+        noise = tf.random.stateless_uniform([at_once, numbers], tf.stack([seed, start]))
+        part = tf.ensure_shape(betas[start : start + at_once + 1], [at_once + 1])
+        count = tf.minimum(at_once, n_steps - start)
+        visible, log_weights = _anneal(parameters, base, part, visible, log_weights, noise, count)
+    return log_weights

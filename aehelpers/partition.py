@@ -1,0 +1,290 @@
+"""ln Z of a restricted Boltzmann machine, and with it the likelihood of images.
+
+Exact where all states of the hidden units can be summed over; by annealed importance
+sampling (Neal 2001; Salakhutdinov and Murray 2008) where they cannot.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit, logit, logsumexp, softmax
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from aehelpers import boltzmann
+from aehelpers.arguments import is_whole
+from aehelpers.backend import tf
+from aehelpers.rbm import all_states
+
+__all__ = [
+    "LogPartition",
+    "expected_gradient",
+    "log_likelihood",
+    "log_partition_ais",
+    "log_partition_exact",
+    "numeric_gradient",
+]
+
+MOST_HIDDEN_UNITS = 25
+MOST_VISIBLE_UNITS = 12
+FEWEST_EFFECTIVE_SAMPLES = 10
+_LEAST_MEAN = 0.001  # of a unit of the base-rate model, so that it can reach every state
+
+
+@dataclass(frozen=True)
+class LogPartition:
+    """What annealed importance sampling says of ln Z; all but the sizes in nats.
+
+    Attributes
+    ----------
+    log_z : float
+        The estimate. Z itself is estimated without bias, so that ln Z is underestimated on
+        average, and a likelihood overestimated.
+    standard_error : float
+        Of `log_z`, to first order: the relative standard error of the mean weight.
+    effective_sample_size : float
+        (Σw)² / Σw², from 1 to `n_chains`. When it is near 1, one chain decides, and the
+        standard error is not to be trusted either.
+    reverse_log_z : float or None
+        The estimate of chains that run the other way. Were their first states exact
+        samples of the RBM, it would overestimate ln Z on average: the truth is
+        then likely to lie between the two.
+    n_chains, n_betas : int
+    """
+
+    log_z: float
+    standard_error: float
+    effective_sample_size: float
+    reverse_log_z: float | None
+    n_chains: int
+    n_betas: int
+
+
+def log_partition_exact(rbm):
+    """ln Z, by summing over all hidden states.
+
+    ln Z = ln Σ_h exp(b·h + Σᵢ softplus(a + Wᵀh)ᵢ), some thousand states at a time.
+
+    Parameters
+    ----------
+    rbm : aehelpers.rbm.RBM
+        Fitted, with at most 25 hidden units. 20 take some seconds, each more doubles it.
+
+    Returns
+    -------
+    float
+        In nats.
+
+    Raises
+    ------
+    ValueError
+        If there are more hidden units.
+    """
+    check_is_fitted(rbm)
+    n_hidden = len(rbm.components_)
+    if n_hidden > MOST_HIDDEN_UNITS:
+        raise ValueError(
+            f"log_partition_exact sums over all hidden states, of at most {MOST_HIDDEN_UNITS} "
+            f"units, got {n_hidden}: use log_partition_ais"
+        )
+    parts = []
+    for states in all_states(n_hidden):
+        total = tf.matmul(states, rbm.components_) + rbm.intercept_visible_
+        log_p = tf.linalg.matvec(states, rbm.intercept_hidden_)
+        log_p += tf.reduce_sum(tf.nn.softplus(total), 1)
+        parts.append(logsumexp(np.float64(log_p)))
+    return float(logsumexp(parts))
+
+
+def log_partition_ais(
+    rbm, *, n_chains=100, n_betas=5_000, random_state=None, reverse_from=None, reverse_sweeps=200
+):
+    """ln Z, by annealed importance sampling from independent units.
+
+    The chains begin at the base-rate model, whose units are independent and have the
+    means of the training images, the hidden ones their mean p(h | v), and pass through the
+    distributions of `aehelpers.boltzmann.annealed_log_weights` to the RBM. Starting from
+    fair coins instead is several nats too optimistic (Salakhutdinov and Murray 2008).
+
+    Parameters
+    ----------
+    rbm : aehelpers.rbm.RBM
+        Fitted, of any size.
+    n_chains : int, at least 2
+    n_betas : int, at least 2
+        Distributions on the way, in even steps of β. 1,000 are enough for 20 hidden
+        units; 500 hidden units want 5,000 or more.
+    random_state : int or RandomState, optional
+        That of the estimator unless given.
+    reverse_from : array of shape (n, n_features), optional
+        Images, `n_chains` of which start chains that run from the RBM to the base-rate
+        model, after some Gibbs sweeps.
+    reverse_sweeps : int, at least 1
+        How many.
+
+    Returns
+    -------
+    LogPartition
+
+    Warns
+    -----
+    UserWarning
+        If the effective sample size is below 10.
+    """
+    check_is_fitted(rbm)
+    for name, value in (("n_chains", n_chains), ("n_betas", n_betas)):
+        if not is_whole(value) or value < 2:
+            raise ValueError(f"{name} must be a whole number of at least 2, got {value!r}")
+    rng = check_random_state(rbm.random_state if random_state is None else random_state)
+    parameters = boltzmann.Parameters(
+        rbm.components_, rbm.intercept_hidden_, rbm.intercept_visible_
+    )
+    base = _base_rates(rbm)
+    betas = np.linspace(0, 1, n_betas, dtype=np.float32)
+
+    def log_weights(visible, betas):
+        seed = np.int32(rng.randint(np.iinfo(np.int32).max))
+        visible = np.float32(visible)
+        return boltzmann.annealed_log_weights(parameters, base, betas, visible, seed).numpy()
+
+    log_z_of_base = float(
+        np.logaddexp(0, np.float64(base.visible_bias)).sum()
+        + np.logaddexp(0, np.float64(base.hidden_bias)).sum()
+    )
+    uniform = rng.random_sample((n_chains, len(base.visible_bias)))
+    weights = log_weights(uniform < expit(base.visible_bias), betas)
+    relative = np.exp(weights - weights.max())
+    effective = relative.sum() ** 2 / (relative**2).sum()
+    reverse = None
+    if reverse_from is not None:
+        chosen = rng.choice(len(reverse_from), n_chains, replace=len(reverse_from) < n_chains)
+        started = rbm.gibbs(reverse_from[chosen], sweeps=reverse_sweeps, random_state=rng)
+        reverse = log_z_of_base - _log_mean_exp(log_weights(started, betas[::-1]))
+    if effective < FEWEST_EFFECTIVE_SAMPLES:
+        warnings.warn(
+            f"the effective sample size is {effective:.1f} of {n_chains} chains, below "
+            f"{FEWEST_EFFECTIVE_SAMPLES}: ln Z is not reliable, raise n_betas or n_chains",
+            stacklevel=2,
+        )
+    return LogPartition(
+        float(log_z_of_base + _log_mean_exp(weights)),
+        float(relative.std(ddof=1) / relative.mean() / np.sqrt(n_chains)),
+        float(effective),
+        None if reverse is None else float(reverse),
+        n_chains,
+        n_betas,
+    )
+
+
+def log_likelihood(rbm, images, log_z):
+    """ln p(v) = −F(v) − ln Z.
+
+    Parameters
+    ----------
+    rbm : aehelpers.rbm.RBM
+    images : array of shape (n, n_features)
+        Binary for a likelihood; say whether sampled or thresholded.
+    log_z : float or LogPartition
+
+    Returns
+    -------
+    array of shape (n,), float64
+        In nats per image.
+    """
+    log_z = log_z.log_z if isinstance(log_z, LogPartition) else float(log_z)
+    return -rbm.free_energy(images) - log_z
+
+
+def expected_gradient(rbm, images, sweeps=None):
+    """The gradient of the mean log-likelihood, and what CD takes for it, without any sampling.
+
+    Statistics of the images less those of the model, ⟨p(h|v) vᵀ⟩, ⟨p(h|v)⟩ and ⟨v⟩. With
+    `sweeps` the model's are those after so many Gibbs sweeps from the images: the
+    mean of what CD-k adds up. All visible states are summed over.
+
+    Parameters
+    ----------
+    rbm : aehelpers.rbm.RBM
+        Fitted, with at most 12 visible units.
+    images : array of shape (n, n_features), values 0 and 1
+    sweeps : int, at least 1, optional
+        The k of CD-k; the equilibrium of the model, and so the true gradient, unless given.
+
+    Returns
+    -------
+    aehelpers.boltzmann.Parameters
+        ∂/∂W (n_components, n_features), ∂/∂b and ∂/∂a, float64.
+    """
+    check_is_fitted(rbm)
+    n_visible = rbm.n_features_in_
+    if n_visible > MOST_VISIBLE_UNITS:
+        raise ValueError(
+            f"expected_gradient sums over all visible states, of at most {MOST_VISIBLE_UNITS} "
+            f"units, got {n_visible}"
+        )
+    if sweeps is not None and (not is_whole(sweeps) or sweeps < 1):
+        raise ValueError(f"sweeps must be a whole number of at least 1, or None, got {sweeps!r}")
+    (visible,) = all_states(n_visible)
+    numbers = np.asarray(images) @ 2 ** np.arange(n_visible)
+    data = np.bincount(numbers.astype(int), minlength=len(visible)) / len(images)
+    if sweeps is None:
+        model = np.exp(log_likelihood(rbm, visible, log_partition_exact(rbm)))
+    else:
+        model = data @ np.linalg.matrix_power(_sweep_probabilities(rbm, visible), sweeps)
+    shares = data - model
+    hidden = rbm.transform(visible.astype(np.float64))
+    return boltzmann.Parameters(
+        (hidden * shares[:, np.newaxis]).T @ visible, shares @ hidden, shares @ visible
+    )
+
+
+def _sweep_probabilities(rbm, visible):
+    """p(v′ | v) of one Gibbs sweep, between all visible states."""
+    (hidden,) = all_states(len(rbm.components_))
+    energy = rbm.energy(visible, hidden)
+    hidden_given_visible = softmax(-energy, axis=1)
+    visible_given_hidden = softmax(-energy, axis=0)
+    return hidden_given_visible @ visible_given_hidden.T
+
+
+def numeric_gradient(rbm, images, *, step=1e-4):
+    """The gradient of the mean log-likelihood by central differences of the exact one.
+
+    Parameters and returns as of `expected_gradient`. It knows nothing of the formula for the
+    gradient, only of the free energy and of ln Z, both in float64. For a small RBM.
+    """
+    check_is_fitted(rbm)
+    parts = (rbm.components_, rbm.intercept_hidden_, rbm.intercept_visible_)
+    parts = [part.astype(np.float64) for part in parts]
+    (hidden,) = all_states(len(parts[1]))
+
+    def mean_log_likelihood():
+        w, b, a = parts
+        log_z = logsumexp(hidden @ b + np.logaddexp(0, hidden @ w + a).sum(1))
+        return (images @ a + np.logaddexp(0, images @ w.T + b).sum(1)).mean() - log_z
+
+    slopes = [np.empty_like(part) for part in parts]
+    for part, slope in zip(parts, slopes, strict=True):
+        for place in np.ndindex(part.shape):
+            value = part[place]
+            part[place] = value + step
+            above = mean_log_likelihood()
+            part[place] = value - step
+            slope[place] = (above - mean_log_likelihood()) / (2 * step)
+            part[place] = value
+    return boltzmann.Parameters(*slopes)
+
+
+def _base_rates(rbm):
+    """Independent units that have the means of the data, as parameters without weights."""
+
+    def bias(means):
+        return np.float32(logit(np.clip(means, _LEAST_MEAN, 1 - _LEAST_MEAN)))
+
+    nothing = np.zeros_like(rbm.components_[:0])
+    return boltzmann.Parameters(nothing, bias(rbm.hidden_means_), bias(rbm.pixel_means_))
+
+
+def _log_mean_exp(values):
+    return logsumexp(values) - np.log(len(values))

@@ -1,0 +1,192 @@
+"""ln Z against enumeration, AIS against the exact sum, likelihoods against probability."""
+
+import contextlib
+import itertools
+import warnings
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+
+from aehelpers import data, partition
+from aehelpers.rbm import RBM
+
+
+def random_rbm(rng, n_visible, n_hidden, scale=1.0):
+    return RBM.from_parameters(
+        rng.normal(0, scale, (n_hidden, n_visible)),
+        rng.normal(0, 0.5, n_hidden),
+        rng.normal(0, 0.5, n_visible),
+    )
+
+
+@pytest.fixture(scope="module")
+def digits():
+    with contextlib.redirect_stdout(None):
+        return data.load("mnist-sample")
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    """Trained long enough that no probability lies where no images are."""
+    model = RBM(
+        10, learning_rate=0.05, final_learning_rate=0, batch_size=20, n_iter=20, random_state=0
+    )
+    return model.fit(digits.x_train)
+
+
+@pytest.mark.parametrize(("n_visible", "n_hidden"), [(6, 4), (3, 8), (5, 1), (4, 14)])
+def test_exact_is_the_sum_over_all_states(rng, n_visible, n_hidden):
+    model = random_rbm(rng, n_visible, n_hidden)
+    visible = np.array(list(itertools.product([0, 1], repeat=n_visible)), float)
+    expected = logsumexp(-model.free_energy(visible))
+    assert partition.log_partition_exact(model) == pytest.approx(expected, abs=1e-4)
+
+
+def test_probabilities_add_up_to_one(rng):
+    model = random_rbm(rng, 7, 5)
+    visible = np.array(list(itertools.product([0, 1], repeat=7)), float)
+    log_p = partition.log_likelihood(model, visible, partition.log_partition_exact(model))
+    assert log_p.shape == (128,)
+    assert np.exp(log_p).sum() == pytest.approx(1, abs=1e-4)
+
+
+def test_without_weights_all_is_known(rng):
+    """Independent units: ln Z is the sum of their softplus, and AIS has nothing to do."""
+    model = random_rbm(rng, 30, 12, scale=0.0)
+    expected = sum(
+        np.logaddexp(0, np.float64(bias)).sum()
+        for bias in (model.intercept_visible_, model.intercept_hidden_)
+    )
+    assert partition.log_partition_exact(model) == pytest.approx(expected, abs=1e-4)
+    estimate = partition.log_partition_ais(model, n_chains=50, n_betas=100, random_state=0)
+    assert estimate.log_z == pytest.approx(expected, abs=0.05)
+    assert estimate.effective_sample_size > 45
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ais_agrees_with_the_exact_sum(trained, digits, seed):
+    exact = partition.log_partition_exact(trained)
+    estimate = partition.log_partition_ais(
+        trained, n_betas=2_000, random_state=seed, reverse_from=digits.x_train
+    )
+    assert abs(estimate.log_z - exact) < 4 * max(estimate.standard_error, 0.02)
+    assert abs(estimate.reverse_log_z - exact) < 0.5
+    assert 10 < estimate.effective_sample_size <= 100
+    assert 0 < estimate.standard_error < 0.3
+
+
+def test_the_standard_error_is_the_spread_of_estimates(rng):
+    model = random_rbm(rng, 12, 6, scale=0.7)
+    estimates = [
+        partition.log_partition_ais(model, n_betas=50, random_state=seed) for seed in range(60)
+    ]
+    spread = np.std([estimate.log_z for estimate in estimates])
+    typical = np.median([estimate.standard_error for estimate in estimates])
+    assert 0.6 < spread / typical < 1.7
+
+
+def test_forward_and_reverse_runs_bound_the_truth_on_average(rng):
+    """From exact samples the reverse estimate lies above ln Z on average, the forward below."""
+    model = random_rbm(rng, 8, 5, scale=1.5)
+    visible = np.array(list(itertools.product([0, 1], repeat=8)), np.float32)
+    exact = partition.log_partition_exact(model)
+    p = np.exp(partition.log_likelihood(model, visible, exact))
+    samples = visible[rng.choice(256, 4_000, p=p / p.sum())]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        estimates = [
+            partition.log_partition_ais(
+                model, n_chains=10, n_betas=8, random_state=seed, reverse_from=samples
+            )
+            for seed in range(80)
+        ]
+    forward = np.mean([estimate.log_z for estimate in estimates])
+    reverse = np.mean([estimate.reverse_log_z for estimate in estimates])
+    assert forward < exact < reverse
+
+
+def test_blocks_leave_no_beta_out(trained, monkeypatch):
+    from aehelpers import boltzmann
+
+    whole = partition.log_partition_ais(trained, n_betas=500, random_state=0).log_z
+    monkeypatch.setattr(boltzmann, "_NUMBERS_AT_ONCE", 100 * 794 * 7)
+    parts = partition.log_partition_ais(trained, n_chains=101, n_betas=500, random_state=0).log_z
+    assert abs(whole - parts) < 1.0  # a block of seven missed would be worth dozens
+
+
+def test_the_same_seed_gives_the_same_estimate(trained):
+    first, second, other = (
+        partition.log_partition_ais(trained, n_betas=100, random_state=seed) for seed in (3, 3, 4)
+    )
+    assert first == second
+    assert first != other
+
+
+def test_a_small_effective_sample_size_is_warned_of(rng):
+    model = random_rbm(rng, 40, 20, scale=3.0)
+    with pytest.warns(
+        UserWarning, match=r"effective sample size is \d\.\d of 100 chains, below 10"
+    ):
+        estimate = partition.log_partition_ais(model, n_betas=5, random_state=0)
+    assert estimate.effective_sample_size < 10
+
+
+def test_likelihood_takes_an_estimate_as_it_is(trained, digits):
+    images = data.binarize(digits.x_test[:5], 0)
+    estimate = partition.log_partition_ais(trained, n_betas=50, random_state=0)
+    np.testing.assert_array_equal(
+        partition.log_likelihood(trained, images, estimate),
+        -trained.free_energy(images) - estimate.log_z,
+    )
+
+
+def test_the_gradient_is_the_slope(rng):
+    model = random_rbm(rng, 6, 4)
+    images = rng.integers(2, size=(20, 6)).astype(np.float32)
+    exact = partition.expected_gradient(model, images)
+    for part, slope in zip(exact, partition.numeric_gradient(model, images), strict=True):
+        np.testing.assert_allclose(part, slope, atol=1e-6)
+
+
+def test_cd_with_many_sweeps_comes_to_the_gradient(rng):
+    model = random_rbm(rng, 5, 3)
+    images = rng.integers(2, size=(20, 5)).astype(np.float32)
+    exact = partition.expected_gradient(model, images)
+    distances = [
+        np.abs(partition.expected_gradient(model, images, sweeps).weights - exact.weights).max()
+        for sweeps in (1, 10, 1000)
+    ]
+    assert distances[0] > distances[1] > distances[2]
+    assert distances[2] < 1e-5
+
+
+def test_cd_is_what_the_sampled_step_adds_up_on_average(rng):
+    model = random_rbm(rng, 4, 3).set_params(
+        algorithm="cd", centred=False, pixels="grey", learning_rate=1.0, random_state=0
+    )
+    images = rng.integers(2, size=(20, 4)).astype(np.float32)
+    expected = partition.expected_gradient(model, images, 1)
+    before = model.components_.copy()
+    model.partial_fit(np.tile(images, (20_000, 1)))
+    np.testing.assert_allclose(model.components_ - before, expected.weights, atol=0.005)
+
+
+def test_gradients_that_are_refused(rng):
+    with pytest.raises(ValueError, match="at most 12 units, got 13"):
+        partition.expected_gradient(random_rbm(rng, 13, 2), np.zeros((2, 13)))
+    with pytest.raises(ValueError, match="sweeps must be a whole number of at least 1, or None"):
+        partition.expected_gradient(random_rbm(rng, 3, 2), np.zeros((2, 3)), 0)
+
+
+def test_what_is_refused(trained, rng):
+    big = random_rbm(rng, 10, 26)
+    with pytest.raises(ValueError, match="at most 25 units, got 26: use log_partition_ais"):
+        partition.log_partition_exact(big)
+    for name in ("n_chains", "n_betas"):
+        for value in (1, 0, 2.5, "many"):
+            with pytest.raises(ValueError, match=f"{name} must be a whole number of at least 2"):
+                partition.log_partition_ais(trained, **{name: value})
+    for use in (partition.log_partition_exact, partition.log_partition_ais):
+        with pytest.raises(ValueError, match="not fitted yet"):
+            use(RBM())

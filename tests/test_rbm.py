@@ -1,0 +1,610 @@
+"""The RBM against enumeration, finite differences, and scikit-learn's BernoulliRBM."""
+
+import contextlib
+import itertools
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import BernoulliRBM
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import minmax_scale
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from aehelpers import boltzmann, data, rbm
+from aehelpers.backend import tf
+from aehelpers.rbm import RBM
+
+
+def binary_states(n):
+    return np.array(list(itertools.product([0, 1], repeat=n)), np.float32)
+
+
+def small_rbm(rng, n_visible=6, n_hidden=4, scale=1.0, **parameters):
+    return RBM.from_parameters(
+        rng.normal(0, scale, (n_hidden, n_visible)),
+        rng.normal(0, 0.5, n_hidden),
+        rng.normal(0, 0.5, n_visible),
+        **parameters,
+    )
+
+
+def joint(model):
+    """ln p(v, h) over all states, shape (2^n_visible, 2^n_hidden), and those states."""
+    visible = binary_states(model.components_.shape[1]).astype(float)
+    hidden = binary_states(model.components_.shape[0]).astype(float)
+    energy = -(
+        (visible @ model.intercept_visible_)[:, np.newaxis]
+        + hidden @ model.intercept_hidden_
+        + visible @ model.components_.T.astype(float) @ hidden.T
+    )
+    return -energy - logsumexp(-energy), visible, hidden
+
+
+@pytest.fixture(scope="module")
+def digits():
+    with contextlib.redirect_stdout(None):
+        return data.load("mnist-sample")
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    """Ten hidden units, trained in a second on the sample."""
+    model = RBM(10, learning_rate=0.1, batch_size=20, n_iter=5, random_state=0)
+    return model.fit(digits.x_train[:2000], held_out=digits.x_test)
+
+
+# scikit-learn's own checks. They draw their data from a normal distribution: an RBM takes
+# values in [0, 1], so the data is scaled where the checks adapt it to the estimator.
+
+
+@pytest.fixture(autouse=True)
+def scaled_checks(monkeypatch):
+    def scaled(estimator, X, X_test=None, kernel=None):
+        X = minmax_scale(X) if np.ndim(X) == 2 else X
+        return X if X_test is None else (X, minmax_scale(X_test))
+
+    monkeypatch.setattr(estimator_checks, "_enforce_estimator_tags_X", scaled)
+
+
+RANDOM = "score_samples flips a random pixel of each image, as BernoulliRBM's does"
+CANNOT_APPLY = {
+    "check_methods_sample_order_invariance": RANDOM,
+    "check_methods_subset_invariance": RANDOM,
+}
+
+
+@parametrize_with_checks(
+    [RBM(n_components=4, n_iter=2)], expected_failed_checks=lambda estimator: CANNOT_APPLY
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+# Against BernoulliRBM
+
+
+@pytest.fixture(scope="module")
+def peer(digits):
+    return BernoulliRBM(12, n_iter=2, random_state=3).fit(digits.x_train[:500] > 0.5)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_agrees_with_scikit_learn_on_the_same_weights(digits, peer, kind):
+    ours = RBM.from_parameters(
+        peer.components_, peer.intercept_hidden_, peer.intercept_visible_, random_state=3
+    )
+    images = (digits.x_test[:50] > 0.5).astype(kind)
+    hidden = ours.transform(images)
+    assert hidden.dtype == kind
+    np.testing.assert_allclose(hidden, peer.transform(images), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(ours.free_energy(images), peer._free_energy(images), rtol=1e-5)
+    np.testing.assert_allclose(
+        ours.score_samples(images), peer.score_samples(images), rtol=1e-3, atol=1e-3
+    )
+    assert list(ours.get_feature_names_out()) == [f"rbm{unit}" for unit in range(12)]
+
+
+def test_learns_what_scikit_learn_learns(digits):
+    """The same batches, from the same beginning, with other random numbers."""
+    images = (digits.x_train[:1000] > 0.5).astype(np.float32)
+    shared = {"learning_rate": 0.1, "batch_size": 20, "random_state": 0}
+    ours = RBM(30, centred=False, pixels="grey", **shared).partial_fit(images[:20])
+    peer = BernoulliRBM(30, **shared)
+    for name in ("components_", "intercept_hidden_", "intercept_visible_", "h_samples_"):
+        setattr(peer, name, getattr(ours, name).astype(float))
+    peer.n_features_in_ = 784
+    for _ in range(10):
+        for batch in np.split(images, 50):
+            ours.partial_fit(batch)
+            peer.partial_fit(batch)
+    theirs = RBM.from_parameters(
+        peer.components_, peer.intercept_hidden_, peer.intercept_visible_, random_state=0
+    )
+    scores = [model.score_samples(images).mean() for model in (ours, theirs)]
+    assert min(scores) > -165
+    assert abs(scores[0] - scores[1]) < 8
+    spreads = [model.free_energy(images).std() for model in (ours, theirs)]
+    assert spreads[0] == pytest.approx(spreads[1], rel=0.1)
+
+
+def test_takes_the_place_of_bernoulli_rbm_in_a_pipeline(digits):
+    pipeline = make_pipeline(
+        RBM(40, learning_rate=0.1, batch_size=10, n_iter=5, random_state=0),
+        LogisticRegression(max_iter=300),
+    )
+    pipeline.fit(digits.x_train[:1000], digits.y_train[:1000])
+    assert pipeline.score(digits.x_test, digits.y_test) > 0.75
+
+
+# Against enumeration
+
+
+def test_free_energy_is_the_sum_over_hidden_states(rng):
+    model = small_rbm(rng)
+    visible, hidden = binary_states(6), binary_states(4)
+    energy = -(
+        (visible @ model.intercept_visible_)[:, np.newaxis]
+        + hidden @ model.intercept_hidden_
+        + visible @ model.components_.T @ hidden.T
+    )
+    expected = -logsumexp(-energy.astype(float), axis=1)
+    np.testing.assert_allclose(model.free_energy(visible), expected, rtol=1e-5)
+
+
+def test_gibbs_leaves_the_distribution_where_it_is(rng):
+    model = small_rbm(rng, n_visible=4, n_hidden=3)
+    log_p, visible, _ = joint(model)
+    p = np.exp(logsumexp(log_p, axis=1))
+    n = 200_000
+    started = visible[rng.choice(len(p), n, p=p)]
+    for sweeps in (1, 3):
+        after = model.gibbs(started, sweeps=sweeps, random_state=1)
+        counts = np.bincount((after @ [8, 4, 2, 1]).astype(int), minlength=16)
+        # Five standard errors of a share, for each of 16.
+        assert np.abs(counts / n - p).max() < 5 * np.sqrt(0.25 / n)
+    means = model.gibbs(started, sweeps=2, probabilities=True, random_state=1).mean(0)
+    np.testing.assert_allclose(means, p @ visible, atol=5 * np.sqrt(0.25 / n))
+
+
+@pytest.mark.parametrize("algorithm", ["pcd", "cd"])
+@pytest.mark.parametrize("n_steps", [1, 3])
+def test_gradient_is_the_slope_of_the_log_likelihood(rng, algorithm, n_steps):
+    """PCD with chains at equilibrium, and CD with data from the model, are exact on average."""
+    model = small_rbm(rng, n_visible=4, n_hidden=3)
+    log_p, visible, hidden = joint(model)
+    n = 400_000
+    target = rng.dirichlet(np.ones(16))
+    if algorithm == "cd":  # from the model's own distribution CD has no slope at all
+        target = np.exp(logsumexp(log_p, axis=1))
+    drawn = rng.choice(log_p.size, n, p=np.exp(log_p).ravel() / np.exp(log_p).sum())
+    state = boltzmann.LearningState(
+        model._parameters(),
+        boltzmann.Parameters(*model._velocity),
+        np.float32(hidden[drawn % 8]),
+        np.zeros(4, np.float32),
+        np.zeros(3, np.float32),
+    )
+    images = np.float32(visible[rng.choice(16, n, p=target)])
+    rule = boltzmann.LearningRule(algorithm, n_steps, False, "grey", 0.0, 0.0)
+    noise = rng.random(n * 7 * (n_steps + 1), dtype=np.float32)
+    after = boltzmann.learn(rule, state, images, 1.0, tf.constant(noise))
+    slope = [
+        (new - old).numpy() for new, old in zip(after.parameters, state.parameters, strict=True)
+    ]
+
+    def log_likelihood(flat):
+        parts = np.split(flat, [12, 15])
+        moved = RBM.from_parameters(parts[0].reshape(3, 4), parts[1], parts[2])
+        return target @ logsumexp(joint(moved)[0], axis=1)
+
+    flat = np.concatenate([part.ravel() for part in model._parameters()]).astype(float)
+    step = 1e-2  # parameters are float32
+    expected = [
+        (log_likelihood(flat + step * unit) - log_likelihood(flat - step * unit)) / (2 * step)
+        for unit in np.eye(len(flat))
+    ]
+    flat_slope = np.concatenate([part.ravel() for part in slope])
+    np.testing.assert_allclose(flat_slope, expected, atol=5 * np.sqrt(0.5 / n) + 5e-4)
+
+
+def test_centred_gradient_is_that_of_the_centred_energy(rng):
+    """By the chain rule, from dW, da, db of the plain one (Melchior et al. 2016)."""
+    visible, hidden = rng.random((8, 5), np.float32), rng.random((8, 3), np.float32)
+    shares = np.float32([[1 / 4]] * 4 + [[-1 / 4]] * 4)
+    mu, lam = rng.random(5, np.float32), rng.random(3, np.float32)
+    plain = boltzmann._difference(visible, hidden, shares, False, mu, lam)
+    w, b, a = (part.numpy() for part in plain)
+    centred = w - np.outer(b, mu) - np.outer(lam, a)
+    found = boltzmann._difference(visible, hidden, shares, True, mu, lam)
+    for part, expected in zip(found, (centred, b - centred @ mu, a - lam @ centred), strict=True):
+        np.testing.assert_allclose(part, expected, atol=1e-5)
+
+
+def test_centring_does_not_care_which_of_ink_and_paper_is_one(digits):
+    """Turning all pixels round changes a centred RBM's progress hardly, a plain one's much."""
+
+    def score(images, centred):
+        model = RBM(20, learning_rate=0.1, batch_size=20, n_iter=3, random_state=0)
+        model.set_params(centred=centred).fit(images)
+        return model.history_["pseudo_likelihood"][-1]
+
+    images = digits.x_train[:1000]
+    changes = {
+        centred: abs(score(images, centred) - score(1 - images, centred))
+        for centred in (True, False)
+    }
+    assert changes[True] < 15 < changes[False]
+
+
+def test_coins_fall_as_often_as_they_should(rng):
+    p = np.float32([0, 1e-3, 0.25, 0.5, 1 - 1e-3, 1])
+    probabilities = tf.constant(np.tile(p, (200_000, 1)))
+    words = tf.constant(rng.integers(2**16, size=probabilities.shape.num_elements()), tf.uint16)
+    for numbers in (words, tf.constant(rng.random(words.shape, np.float32))):
+        share = boltzmann._Coins(numbers).toss(probabilities).numpy().mean(0)
+        np.testing.assert_allclose(share, p, atol=5 * np.sqrt(0.25 / 200_000))
+        assert share[0] == 0
+        assert share[-1] == 1
+
+
+# Training
+
+
+def test_two_fits_agree_to_the_bit(digits, monkeypatch):
+    results = []
+    for worth_compiling in (0, 0, np.inf, np.inf):
+        monkeypatch.setattr(rbm, "_WORTH_COMPILING", worth_compiling)
+        model = RBM(16, batch_size=64, n_iter=2, random_state=7, momentum=0.5, weight_decay=1e-4)
+        results.append(model.fit(digits.x_train[:1000]).components_)
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[2], results[3])
+    # Compiled or not, the coins are the same; only rounding may turn one of them.
+    assert np.corrcoef(results[0].ravel(), results[2].ravel())[0, 1] > 0.9
+
+
+def test_blocks_of_random_numbers_leave_no_step_out(digits, monkeypatch):
+    """31 steps in blocks of 4, the last of 3, against all in one block."""
+    images, batches = digits.x_train[:310], np.arange(310, dtype=np.int32).reshape(31, 10)
+    model = RBM(5, pixels="grey", batch_size=10)
+    state = model._begin(images, np.random.RandomState(0))
+    rates = np.zeros(31, np.float32)
+    offsets = []
+    for words in (1, 4 * 10 * 789, 10**9):
+        monkeypatch.setattr(boltzmann, "_WORDS_AT_ONCE", words)
+        boltzmann.learning_program.cache_clear()
+        program = boltzmann.learning_program(model._rule(), False)
+        offsets.append(program(images, batches, rates, np.int32(0), state).visible_offset)
+    boltzmann.learning_program.cache_clear()
+    np.testing.assert_allclose(offsets[0], offsets[2], atol=1e-6)
+    np.testing.assert_allclose(offsets[1], offsets[2], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"algorithm": "cd"},
+        {"algorithm": "cd", "n_steps": 5},
+        {"n_steps": 3, "n_chains": 7},
+        {"momentum": 0.9, "learning_rate": 0.01},
+        {"pixels": "thresholded"},
+        {"pixels": "grey", "centred": False},
+        {"weight_decay": 1e-3, "final_learning_rate": 0.0},
+    ],
+)
+def test_every_way_of_learning_learns(digits, parameters):
+    images = digits.x_train[:600]
+    settings = {"learning_rate": 0.1, "batch_size": 10, "n_iter": 10, "random_state": 0}
+    model = RBM(15, **{**settings, **parameters}).fit(images)
+    scores = model.history_["pseudo_likelihood"]
+    assert scores[-1] > max(-165, scores[0] + 20)
+
+
+def test_history_and_the_hook_of_each_epoch(trained, digits):
+    assert set(trained.history_) == {
+        "reconstruction_error",
+        "pseudo_likelihood",
+        "free_energy_gap",
+    }
+    assert {len(values) for values in trained.history_.values()} == {5}
+    seen = []
+    model = RBM(3, n_iter=3, random_state=0)
+    model.fit(digits.x_train[:100], on_epoch=lambda m, epoch: seen.append((epoch, m.components_)))
+    assert [epoch for epoch, _ in seen] == [1, 2, 3]
+    np.testing.assert_array_equal(seen[-1][1], model.components_)
+    assert not np.array_equal(seen[0][1], seen[1][1])
+
+
+def test_quiet_where_nobody_watches(digits, capfd):
+    RBM(3, n_iter=2, verbose=1).fit(digits.x_train[:50])
+    assert capfd.readouterr() == ("", "")
+
+
+def test_partial_fit_goes_on_from_fit(digits):
+    model = RBM(6, batch_size=10, n_iter=1, random_state=0).fit(digits.x_train[:100])
+    before = model.components_.copy()
+    assert model.partial_fit(digits.x_train[100:130]) is model
+    assert 0 < np.abs(model.components_ - before).max() < 0.2
+    alone = RBM(6, random_state=0)
+    for batch in np.split(digits.x_train[:200], 20):
+        alone.partial_fit(batch)
+    assert alone.transform(digits.x_test[:3]).shape == (3, 6)
+
+
+def test_more_in_a_batch_than_images(digits):
+    assert RBM(4, batch_size=500, n_iter=1).fit(digits.x_train[:30]).components_.shape == (4, 784)
+
+
+def test_diverging_stops_and_keeps_what_was_good(digits):
+    # The decay multiplies the weights by −3 at each step.
+    model = RBM(4, learning_rate=1.0, weight_decay=4.0, batch_size=10, n_iter=99, random_state=0)
+    epochs = []
+    with pytest.raises(FloatingPointError, match=r"learning_rate .* 1 .* after epoch \d+"):
+        model.fit(digits.x_train[:200], on_epoch=lambda m, epoch: epochs.append(epoch))
+    assert epochs
+    assert np.isfinite(model.components_).all()
+    assert np.isfinite(model.free_energy(digits.x_test[:5])).all()
+    model = RBM(4, learning_rate=1e38, n_iter=3, random_state=0)
+    with pytest.raises(FloatingPointError, match="after epoch 1;"):
+        model.fit(digits.x_train[:200])
+    assert np.abs(model.components_).max() < 0.1
+
+
+# Completion
+
+
+@pytest.mark.parametrize("one_mask", [True, False])
+def test_completion_agrees_with_the_exact_one(trained, digits, one_mask):
+    images = digits.x_test[:6]
+    observed = data.missing_half("bottom") if one_mask else data.missing_pixels(6, 0.5, 0)
+    exact = trained.complete_exact(images, observed)
+    settings = {"sweeps": 1500, "burn_in": 1000, "chains": 40}
+    estimates = [
+        trained.complete(images, observed, random_state=seed, **settings) for seed in range(5)
+    ]
+    missing = ~np.broadcast_to(observed, images.shape)
+    error = (np.mean(estimates, axis=0) - exact)[missing]
+    # The spread of the estimates says how far their mean may be off.
+    standard_error = (np.std(estimates, axis=0, ddof=1) / np.sqrt(5))[missing]
+    assert (error**2).mean() < 4 * (standard_error**2).mean()
+    assert np.abs(error).max() < 0.05
+    np.testing.assert_array_equal(exact[~missing], images[~missing])
+    np.testing.assert_array_equal(estimates[0][~missing], images[~missing])
+
+
+def test_exact_completion_is_the_conditional_mean(rng):
+    model = small_rbm(rng)
+    log_p, visible, _ = joint(model)
+    p = np.exp(logsumexp(log_p, axis=1))
+    observed = np.array([True, False, True, True, False, False])
+    image = np.float32([[1, 0, 0, 1, 0, 0]])
+    matching = (visible[:, observed] == image[:, observed]).all(1)
+    expected = p[matching] @ visible[matching] / p[matching].sum()
+    np.testing.assert_allclose(model.complete_exact(image, observed)[0], expected, atol=1e-5)
+
+
+def test_observed_pixels_are_held_and_missing_ones_not_looked_at(trained, digits):
+    images = digits.x_test[:5].copy()
+    observed = data.missing_pixels(5, 0.8, 0)
+    completed = trained.complete(images, observed, random_state=0)
+    images[~observed] = np.nan
+    np.testing.assert_array_equal(trained.complete(images, observed, random_state=0), completed)
+    assert (completed >= 0).all()
+    assert (completed <= 1).all()
+
+
+def test_nothing_missing_gives_the_images_back(trained, digits):
+    everything = np.ones(784, bool)
+    for complete in (trained.complete, trained.complete_exact):
+        np.testing.assert_array_equal(complete(digits.x_test[:3], everything), digits.x_test[:3])
+
+
+def test_blocks_of_chains_do_not_mix_images(trained, digits, monkeypatch):
+    images, observed = digits.x_test[:7], data.missing_half("left")
+    whole = trained.complete(images, observed, chains=300, random_state=0)
+    monkeypatch.setattr(rbm, "_CHAINS", 600)
+    parts = trained.complete(images, observed, chains=300, random_state=0)
+    assert np.abs(whole - parts).mean() < 0.02
+    assert np.abs(whole[0] - whole[1]).mean() > 0.02
+
+
+# Files
+
+
+def test_saved_and_loaded_in_another_process(trained, digits, tmp_path):
+    path = tmp_path / "digits.rbm"
+    trained.save(path)
+    np.save(tmp_path / "images.npy", digits.x_test[:10])
+    script = (
+        "import sys, numpy as np; from aehelpers.rbm import RBM; "
+        "model = RBM.load(sys.argv[1]); images = np.load(sys.argv[2]); "
+        "np.save(sys.argv[3], model.free_energy(images)); model.partial_fit(images)"
+    )
+    files = [str(path), str(tmp_path / "images.npy"), str(tmp_path / "energies.npy")]
+    subprocess.run([sys.executable, "-c", script, *files], check=True)
+    np.testing.assert_array_equal(np.load(files[2]), trained.free_energy(digits.x_test[:10]))
+    loaded = RBM.load(path)
+    assert loaded.get_params() == trained.get_params()
+    assert loaded.history_ == trained.history_
+    np.testing.assert_array_equal(loaded.h_samples_, trained.h_samples_)
+    assert [file.name for file in tmp_path.iterdir() if file.name.startswith(".")] == []
+
+
+def test_pickled_and_cloned(trained, digits):
+    again = pickle.loads(pickle.dumps(trained))
+    np.testing.assert_array_equal(
+        again.transform(digits.x_test[:5]), trained.transform(digits.x_test[:5])
+    )
+    fresh = clone(trained)
+    assert fresh.get_params() == trained.get_params()
+    assert not hasattr(fresh, "components_")
+
+
+@pytest.mark.parametrize("kept", [0, 10, 1000, -1])
+def test_a_cut_file(trained, tmp_path, kept):
+    path = tmp_path / "digits.rbm"
+    trained.save(path)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(ValueError, match=r"digits\.rbm is not a whole file of a saved RBM"):
+        RBM.load(path)
+
+
+def test_files_that_are_something_else(trained, digits, tmp_path):
+    path = tmp_path / "other"
+    other = {"components_": trained.components_}
+    for write in (
+        lambda: path.write_text("weights"),
+        lambda: path.write_bytes(pickle.dumps(trained)),
+        lambda: np.save(path.with_suffix(".npy"), digits.x_test[:2]),
+        lambda: np.savez(path.with_suffix(".npz"), **other),
+        lambda: np.savez(path.with_suffix(".npz"), components_=np.array([None, 1])),
+    ):
+        for file in tmp_path.iterdir():
+            file.unlink()
+        write()
+        (file,) = tmp_path.iterdir()
+        with pytest.raises(ValueError, match="is not a whole file of a saved RBM"):
+            RBM.load(file)
+    with pytest.raises(FileNotFoundError):
+        RBM.load(tmp_path / "nowhere")
+
+
+def test_a_flipped_bit_is_noticed(trained, tmp_path):
+    path = tmp_path / "digits.rbm"
+    trained.save(path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="is not a whole file of a saved RBM"):
+        RBM.load(path)
+
+
+def test_saving_that_fails_leaves_the_old_file(trained, tmp_path, monkeypatch):
+    path = tmp_path / "digits.rbm"
+    trained.save(path)
+
+    def full(*args, **kwargs):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="No space"):
+        trained.save(path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert RBM.load(path).components_.shape == (10, 784)
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (1.5, r"X must lie in \[0, 1\], got values from 0 to 1\.5"),
+        (-0.1, "from -0.1"),
+        (np.nan, "NaN"),
+    ],
+)
+def test_values_that_are_no_pixels(trained, digits, value, message):
+    images = digits.x_test[:20].copy()
+    images[3, 5] = value
+    before = trained.components_.copy()
+    for method in ("fit", "partial_fit", "transform", "free_energy", "score_samples", "gibbs"):
+        target = RBM(4) if method == "fit" else trained
+        with pytest.raises(ValueError, match=message):
+            getattr(target, method)(images)
+    np.testing.assert_array_equal(trained.components_, before)
+    with pytest.raises(ValueError, match=message):
+        RBM(4).fit(digits.x_train[:20], held_out=images)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_components": 0}, "n_components"),
+        ({"learning_rate": 0.0}, "learning_rate"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"algorithm": "sgd"}, "algorithm"),
+        ({"n_steps": 0}, "n_steps"),
+        ({"momentum": 1.0}, "momentum"),
+        ({"weight_decay": -1.0}, "weight_decay"),
+        ({"pixels": "gray"}, "pixels"),
+        ({"final_learning_rate": -0.1}, "final_learning_rate"),
+    ],
+)
+def test_parameters_out_of_range(digits, parameters, message):
+    with pytest.raises(ValueError, match=f"'{message}' parameter of RBM must be"):
+        RBM(**parameters).fit(digits.x_train[:20])
+
+
+@pytest.mark.parametrize(
+    ("observed", "message"),
+    [
+        (
+            np.ones((4, 784), bool),
+            r"observed must have shape \(3, 784\) or \(784,\), got \(4, 784\)",
+        ),
+        (np.ones(783, bool), r"got \(783,\)"),
+        (np.ones((3, 784)), "observed must be an array of bool, got float64"),
+        (np.zeros(784, bool), "at least one pixel of each image, got none for image 0"),
+        (np.eye(3, 784, dtype=bool)[[0, 1]].repeat([2, 1], 0) & [[1], [0], [1]] > 0, "image 1"),
+    ],
+)
+def test_masks_that_cannot_be(trained, digits, observed, message):
+    for complete in (trained.complete, trained.complete_exact):
+        with pytest.raises(ValueError, match=message):
+            complete(digits.x_test[:3], observed)
+
+
+def test_completion_asked_of_what_it_cannot_do(trained, digits):
+    images, observed = digits.x_test[:3], data.missing_half("top")
+    bad = images.copy()
+    bad[1, -1] = 2
+    for wrong, message in (
+        ({"images": bad}, r"images must lie in \[0, 1\]"),
+        ({"images": images[0]}, r"images must have shape \(n, n_pixels\)"),
+        (
+            {"images": images[:, :700], "observed": observed[:700]},
+            r"shape \(n, 784\), got \(3, 700\)",
+        ),
+        ({"sweeps": 10, "burn_in": 10}, "sweeps must be a whole number of at least 11, got 10"),
+        ({"burn_in": -1}, "burn_in"),
+        ({"chains": 0}, "chains must be a whole number of at least 1, got 0"),
+        ({"chains": 1.5}, "chains"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            trained.complete(**{"images": images, "observed": observed, **wrong})
+    with pytest.raises(ValueError, match="at most 20 units, got 21: use complete"):
+        small_rbm(np.random.default_rng(0), 784, 21, 0.01).complete_exact(images, observed)
+    with pytest.raises(ValueError, match="sweeps must be a whole number of at least 1, got 0"):
+        trained.gibbs(images, sweeps=0)
+
+
+def test_an_unfitted_model(digits, tmp_path):
+    images, observed = digits.x_test[:2], data.missing_half("top")
+    for use in (
+        lambda: RBM().transform(images),
+        lambda: RBM().free_energy(images),
+        lambda: RBM().score_samples(images),
+        lambda: RBM().gibbs(images),
+        lambda: RBM().complete(images, observed),
+        lambda: RBM().complete_exact(images, observed),
+        lambda: RBM().save(tmp_path / "file"),
+    ):
+        with pytest.raises(ValueError, match="not fitted yet"):
+            use()
+    assert not list(tmp_path.iterdir())
+
+
+def test_parameters_that_do_not_fit_together():
+    with pytest.raises(ValueError, match=r"intercept_hidden must have shape \(2,\), got \(3,\)"):
+        RBM.from_parameters(np.zeros((2, 5)), np.zeros(3), np.zeros(5))
+    with pytest.raises(ValueError, match="finite"):
+        RBM.from_parameters(np.full((2, 5), np.inf), np.zeros(2), np.zeros(5))
+    with pytest.raises(ValueError, match=r"shape \(n_components, n_features\), got \(5,\)"):
+        RBM.from_parameters(np.zeros(5), np.zeros(3), np.zeros(5))
