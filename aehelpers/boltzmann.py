@@ -27,7 +27,7 @@ __all__ = [
     "clamped_sweeps",
     "hidden_given",
     "learn",
-    "learning_program",
+    "learn_epoch",
     "visible_given",
 ]
 
@@ -210,17 +210,34 @@ def _words_of_a_step(rule, batch_size, n_chains, n_visible, n_hidden):
     return words + words % 2
 
 
-@functools.lru_cache(maxsize=32)
-def learning_program(rule, compiled):
-    """A program that takes a step with each row of `batches`, which are indices of images."""
+def _run(make, options, arguments):
+    """Call the program that `make(*options)` defines.
 
+    It is traced once for arguments of these shapes, and not by calling a `tf.function`,
+    which warns when it is traced for more than a few.
+    """
+    arguments = tf.nest.map_structure(tf.convert_to_tensor, arguments)
+    specs = tf.nest.map_structure(tf.TensorSpec.from_tensor, arguments)
+    return _traced(make, options, specs)(*arguments)
+
+
+@functools.lru_cache(maxsize=64)
+def _traced(make, options, specs):
+    return tf.function(make(*options)).get_concrete_function(*specs)
+
+
+def learn_epoch(rule, images, batches, rates, seed, state, *, compiled):
+    """The state after a step with each row of `batches`, which are indices of images."""
+    return _run(_epoch, (rule, compiled), (images, batches, rates, seed, state))
+
+
+def _epoch(rule, compiled):
     @tf.function(jit_compile=compiled)
     def steps(images, rates, noise, count, state):
         for step in tf.range(count):
             state = learn(rule, state, images[step], rates[step], noise[step])
         return state
 
-    @tf.function
     def epoch(images, batches, rates, seed, state):
         n_steps, batch_size = batches.shape
         n_chains, n_hidden = state.chains.shape
@@ -248,12 +265,11 @@ def clamped_sweeps(parameters, visible, observed, n_sweeps, burn_in, seed):
     p(v | h) over the sweeps after burn-in.
     """
     compiled = n_sweeps * visible.size > _WORTH_COMPILING
-    numbers = (visible, observed, np.int32(n_sweeps), np.int32(burn_in), seed)
-    return [result.numpy() for result in _sweeping_program(compiled)(parameters, *numbers)]
+    arguments = (parameters, visible, observed, np.int32(n_sweeps), np.int32(burn_in), seed)
+    return [result.numpy() for result in _run(_sweeps_of_all, (compiled,), arguments)]
 
 
-@functools.lru_cache(maxsize=2)
-def _sweeping_program(compiled):
+def _sweeps_of_all(compiled):
     @tf.function(jit_compile=compiled)
     def sweep(parameters, start, observed, noise, count, skipped, state):
         visible, probabilities, total = state
@@ -265,7 +281,6 @@ def _sweeping_program(compiled):
             visible = tf.where(observed, start, coins.toss(probabilities))
         return visible, probabilities, total
 
-    @tf.function
     def sweeps(parameters, start, observed, n_sweeps, burn_in, seed):
         numbers = start.shape[0] * sum(parameters.weights.shape)
         numbers += numbers % 2
@@ -281,25 +296,6 @@ def _sweeping_program(compiled):
     return sweeps
 
 
-@tf.function(jit_compile=True)
-def _anneal(parameters, base, betas, visible, log_weights, noise, count):
-    """As many steps of annealing as `count` says, with a row of `noise` for each."""
-    for step in tf.range(count):
-        coins, old, new = _Coins(noise[step]), betas[step], betas[step + 1]
-        total = tf.matmul(visible, parameters.weights, transpose_b=True)
-        total += parameters.hidden_bias - base.hidden_bias
-        before, after = base.hidden_bias + old * total, base.hidden_bias + new * total
-        gain = tf.linalg.matvec(visible, parameters.visible_bias - base.visible_bias) * (new - old)
-        gain += tf.reduce_sum(tf.nn.softplus(after) - tf.nn.softplus(before), 1)
-        log_weights += tf.cast(gain, tf.float64)
-        hidden = coins.toss(tf.sigmoid(after))
-        total = tf.matmul(hidden, parameters.weights)
-        total += parameters.visible_bias - base.visible_bias
-        visible = coins.toss(tf.sigmoid(base.visible_bias + new * total))
-    return visible, log_weights
-
-
-@tf.function
 def annealed_log_weights(parameters, base, betas, visible, seed):
     """Sum of ln p*(v; β₊) − ln p*(v; β) along `betas`, for each chain, in float64.
 
@@ -307,13 +303,40 @@ def annealed_log_weights(parameters, base, betas, visible, seed):
     that are independent, with biases a₀ and b₀, at β = 0, the RBM at β = 1 (Salakhutdinov
     and Murray 2008, Eq. 15). At each β the weight is taken first, then a Gibbs sweep made.
     """
-    n_steps, numbers = betas.shape[0] - 1, visible.shape[0] * sum(parameters.weights.shape)
-    at_once = min(n_steps, max(1, _NUMBERS_AT_ONCE // numbers))
-    betas = tf.pad(betas, [(0, -n_steps % at_once)])
-    log_weights = tf.zeros([visible.shape[0]], tf.float64)
-    for start in tf.range(0, n_steps, at_once):
-        noise = tf.random.stateless_uniform([at_once, numbers], tf.stack([seed, start]))
-        part = tf.ensure_shape(betas[start : start + at_once + 1], [at_once + 1])
-        count = tf.minimum(at_once, n_steps - start)
-        visible, log_weights = _anneal(parameters, base, part, visible, log_weights, noise, count)
-    return log_weights
+    return _run(_annealing, (), (parameters, base, betas, visible, seed)).numpy()
+
+
+def _annealing():
+    @tf.function(jit_compile=True)
+    def anneal(parameters, base, betas, visible, log_weights, noise, count):
+        for step in tf.range(count):
+            coins, old, new = _Coins(noise[step]), betas[step], betas[step + 1]
+            # The change of each unit's input, from independent units to the RBM.
+            change = tf.matmul(visible, parameters.weights, transpose_b=True)
+            change += parameters.hidden_bias - base.hidden_bias
+            before, after = base.hidden_bias + old * change, base.hidden_bias + new * change
+            gain = tf.linalg.matvec(visible, parameters.visible_bias - base.visible_bias)
+            gain *= new - old
+            gain += tf.reduce_sum(tf.nn.softplus(after) - tf.nn.softplus(before), 1)
+            log_weights += tf.cast(gain, tf.float64)
+            hidden = coins.toss(tf.sigmoid(after))
+            change = tf.matmul(hidden, parameters.weights)
+            change += parameters.visible_bias - base.visible_bias
+            visible = coins.toss(tf.sigmoid(base.visible_bias + new * change))
+        return visible, log_weights
+
+    def whole_way(parameters, base, betas, visible, seed):
+        n_steps, numbers = betas.shape[0] - 1, visible.shape[0] * sum(parameters.weights.shape)
+        at_once = min(n_steps, max(1, _NUMBERS_AT_ONCE // numbers))
+        betas = tf.pad(betas, [(0, -n_steps % at_once)])
+        log_weights = tf.zeros([visible.shape[0]], tf.float64)
+        for start in tf.range(0, n_steps, at_once):
+            noise = tf.random.stateless_uniform([at_once, numbers], tf.stack([seed, start]))
+            part = tf.ensure_shape(betas[start : start + at_once + 1], [at_once + 1])
+            count = tf.minimum(at_once, n_steps - start)
+            visible, log_weights = anneal(
+                parameters, base, part, visible, log_weights, noise, count
+            )
+        return log_weights
+
+    return whole_way

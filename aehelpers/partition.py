@@ -146,7 +146,7 @@ def log_partition_ais(
     def log_weights(visible, betas):
         seed = np.int32(rng.randint(np.iinfo(np.int32).max))
         visible = np.float32(visible)
-        return boltzmann.annealed_log_weights(parameters, base, betas, visible, seed).numpy()
+        return boltzmann.annealed_log_weights(parameters, base, betas, visible, seed)
 
     log_z_of_base = float(
         np.logaddexp(0, np.float64(base.visible_bias)).sum()

@@ -211,14 +211,15 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         n_batches = len(X) // batch_size
         rates = self._rates(self.n_iter * n_batches).reshape(self.n_iter, n_batches)
         work = 5 * X.size * self.n_components * self.n_iter * self.n_steps
-        program = boltzmann.learning_program(self._rule(), work > _WORTH_COMPILING)
+        compiled = work > _WORTH_COMPILING
         images = tf.constant(X)
         shown = {} if self.verbose else {"disable": True}
         with progress.bar(total=self.n_iter, unit="epoch", **shown) as bar:
             for epoch in range(1, self.n_iter + 1):
                 order = rng.permutation(len(X))[: n_batches * batch_size].astype(np.int32)
                 batches = order.reshape(n_batches, batch_size)
-                state = program(images, batches, rates[epoch - 1], _seed(rng), state)
+                inputs = images, batches, rates[epoch - 1], _seed(rng), state
+                state = boltzmann.learn_epoch(self._rule(), *inputs, compiled=compiled)
                 self._keep(state, f"epoch {epoch}")
                 bar.set_postfix(self._watch(watched))
                 bar.update()
@@ -245,10 +246,10 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if not hasattr(self, "random_state_"):
             self.random_state_ = check_random_state(self.random_state)
         state = self._begin(X, self.random_state_) if first else self._state()
-        program = boltzmann.learning_program(self._rule(), False)
         batch = np.arange(len(X), dtype=np.int32)[np.newaxis]
-        rates = np.float32([self.learning_rate])
-        self._keep(program(X, batch, rates, _seed(self.random_state_), state), "this step")
+        inputs = X, batch, np.float32([self.learning_rate]), _seed(self.random_state_), state
+        state = boltzmann.learn_epoch(self._rule(), *inputs, compiled=False)
+        self._keep(state, "this step")
         return self
 
     def _rule(self):

@@ -278,10 +278,11 @@ def test_blocks_of_random_numbers_leave_no_step_out(digits, monkeypatch):
     offsets = []
     for words in (1, 4 * 10 * 789, 10**9):
         monkeypatch.setattr(boltzmann, "_WORDS_AT_ONCE", words)
-        boltzmann.learning_program.cache_clear()
-        program = boltzmann.learning_program(model._rule(), False)
-        offsets.append(program(images, batches, rates, np.int32(0), state).visible_offset)
-    boltzmann.learning_program.cache_clear()
+        boltzmann._traced.cache_clear()
+        inputs = images, batches, rates, np.int32(0), state
+        after = boltzmann.learn_epoch(model._rule(), *inputs, compiled=False)
+        offsets.append(after.visible_offset)
+    boltzmann._traced.cache_clear()
     np.testing.assert_allclose(offsets[0], offsets[2], atol=1e-6)
     np.testing.assert_allclose(offsets[1], offsets[2], atol=1e-6)
 
