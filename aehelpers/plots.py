@@ -148,18 +148,16 @@ def completion_grid(originals, given, completed, *, seen="", name="completion_gr
     field_height = field_width * 3 / n
     picture = Picture(WIDTH, len(completed) * (field_height + 0.1) + 0.3, name=name)
     grid = picture.subplots(len(completed), len(given), squeeze=False)
+    for axes, share in zip(grid[0], given, strict=True):
+        axes.set_title(share)
     for line, (model, by_share) in zip(grid, completed.items(), strict=True):
         for axes, (share, images) in zip(line, given.items(), strict=True):
-            rows = [
-                _mosaic(part, columns=n, side=side) for part in (originals, images, by_share[share])
-            ]
-            axes.imshow(np.concatenate(rows), vmin=0, vmax=1, cmap=_grey_with_missing())
+            parts = (originals, images, by_share[share])
+            field = np.concatenate([_mosaic(part, columns=n, side=side) for part in parts])
+            axes.imshow(field, vmin=0, vmax=1, cmap=_grey_with_missing())
             _frameless(axes)
-            if line is grid[0]:
-                axes.set_title(share)
-        cell = side + _GAP
         labels = ["original", "given", model]
-        line[0].set_yticks((np.arange(3) + 0.5) * cell, labels)
+        line[0].set_yticks((np.arange(3) + 0.5) * (side + _GAP), labels)
     picture.alt = (
         f"A grid of fields, {' and '.join(completed)} down, {' and '.join(given)} across. Each "
         f"shows {n} images as original, as given with missing pixels in blue, and completed. {seen}"

@@ -59,6 +59,7 @@ def test_missing_pixels_are_blue_and_nothing_else_is():
     original, given, completed = np.full((1, 784), 0.5), np.zeros((1, 784)), np.ones((1, 784))
     given[0, 14 * 28 + 14] = np.nan
     picture = plots.completion_grid(original, {"few": given}, {"model": {"few": completed}})
+    assert picture.axes[0].get_title() == "few"
     shown = picture.axes[0].images[0]
     colors = shown.cmap(shown.norm(shown.get_array()))[15::30, 15]
     np.testing.assert_allclose(colors[0, :3], 0.5, atol=0.01)

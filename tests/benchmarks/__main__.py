@@ -6,6 +6,7 @@ compiles, is shown but not counted. Quote the ratios: the seconds are this machi
 """
 
 import argparse
+import contextlib
 import resource
 import statistics
 import sys
@@ -13,8 +14,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from aehelpers import autoencoders, batch, data, evaluate, report
-from aehelpers.backend import keras
+from sklearn.neural_network import BernoulliRBM
+
+from aehelpers import autoencoders, batch, data, evaluate, partition, report
+from aehelpers.backend import keras, tf
+from aehelpers.rbm import RBM
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -23,21 +27,46 @@ def main():
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--dataset", default="fashion-mnist", help="as aehelpers.data.load takes")
     parser.add_argument("--epochs", type=int, default=5, help="per model, the first one included")
+    parser.add_argument("--only", choices=SECTIONS, help="one section of the measurements")
     parser.add_argument("--skip-notebooks", action="store_true", help="only the training loops")
     options = parser.parse_args()
 
+    for section, measure in SECTIONS.items():
+        if options.only in (None, section) and not (
+            options.skip_notebooks and section == "notebooks"
+        ):
+            measure(options)
+    print(f"\npeak memory of this process: {peak_megabytes(resource.RUSAGE_SELF):,.0f} MB")
+
+
+def autoencoder_section(options):
     images = data.load(options.dataset)
     print("\nTraining, batch 32, against Keras' fit with default arguments")
     print(report.Table(HEAD, [compare(*model, images, options.epochs) for model in MODELS]))
-
     start = time.perf_counter()
     evaluate.pca_reconstructions(images.x_train, images.x_test, 32)
     print(f"\nPCA, 32 components, to show only: {time.perf_counter() - start:.2f} s")
-    print(f"peak memory of this process: {peak_megabytes(resource.RUSAGE_SELF):,.0f} MB")
-    if not options.skip_notebooks:
-        print("\nNotebooks with their defaults, kernel start included", flush=True)
-        print(report.Table(("notebook", "seconds", "peak memory", "result"), run_notebooks()))
 
+
+def rbm_section(options):
+    with contextlib.redirect_stdout(None):
+        images = data.load("mnist")
+    print("\nRBM, 500 hidden units, batch 100, an epoch of MNIST")
+    print(report.Table(RBM_HEAD, compare_rbms(images.x_train, options.epochs)))
+    print("\nAIS against the exact ln Z: 20 hidden units, 100 chains, 5,000 betas, in nats")
+    print(report.Table(("seed", "AIS less exact", "effective samples"), ais_rows(images.x_train)))
+
+
+def notebook_section(options):
+    print("\nNotebooks with their defaults, kernel start included", flush=True)
+    print(report.Table(("notebook", "seconds", "peak memory", "result"), run_notebooks()))
+
+
+SECTIONS = {
+    "autoencoders": autoencoder_section,
+    "rbm": rbm_section,
+    "notebooks": notebook_section,
+}
 
 MODELS = [
     ("784-32-784", lambda: autoencoders.Autoencoder([32])),
@@ -94,6 +123,85 @@ def compare(name, make, images, epochs):
         f"{peer_losses[-1]:.4f}",
         f"{our_losses[-1] - peer_losses[-1]:+.4f}",
     )
+
+
+RBM_HEAD = ("training", "epoch, s", "times faster", "GFLOP/s", "pseudo-likelihood, nats")
+
+
+def compare_rbms(x_train, epochs):
+    """Rows for PCD-1 here and in scikit-learn, for CD-10, and for the bare matrix products.
+
+    All see grey pixels as they are, as `BernoulliRBM` does, but for the row that says
+    otherwise. They take turns epoch by epoch; the first, which compiles, is not counted.
+    """
+    shared = {"batch_size": 100, "learning_rate": 0.05, "random_state": 0, "n_iter": 1}
+    as_given = {"pixels": "grey", "centred": False}
+    rbms = {
+        "PCD-1": (RBM(500, **shared, **as_given), 5),
+        "scikit-learn, PCD-1": (BernoulliRBM(500, **shared), 5),
+        "PCD-1, centred, sampled pixels": (RBM(500, **shared), 5),
+        "CD-10, centred, sampled pixels": (RBM(500, algorithm="cd", n_steps=10, **shared), 23),
+    }
+    seconds = {name: [] for name in (*rbms, PRODUCTS)}
+    for _ in range(max(2, epochs - 2)):
+        for name, (rbm, _) in rbms.items():
+            start = time.perf_counter()
+            rbm.fit(x_train)
+            seconds[name].append(time.perf_counter() - start)
+        seconds[PRODUCTS].append(time_products(len(x_train) // 100))
+    typical = {name: statistics.median(times[1:]) for name, times in seconds.items()}
+    pixels = data.binarize(x_train[:10_000], 0)
+    rows = []
+    for name, time_taken in typical.items():
+        rbm, products = rbms.get(name, (None, 5))
+        # A product of 100 x 784 with 784 x 500 for each hundred images and direction.
+        work = products * 2 * len(x_train) * 784 * 500 / time_taken / 1e9
+        score = f"{rbm.score_samples(pixels).mean():.1f}" if rbm is not None else ""
+        faster = typical["scikit-learn, PCD-1"] / time_taken
+        rows.append((name, f"{time_taken:.2f}", f"{faster:.1f}", f"{work:.0f}", score))
+    return rows
+
+
+PRODUCTS = "the products of PCD-1 alone"
+
+
+def time_products(n_steps):
+    """Seconds for the matrix products of so many steps of PCD-1, in a plain graph."""
+    visible, weights = tf.random.normal((200, 784)), tf.random.normal((500, 784))
+    hidden, chains = tf.random.normal((500, 200)), tf.random.normal((100, 500))
+
+    @tf.function
+    def products():
+        total = tf.zeros(())
+        for step in tf.range(n_steps):
+            change = tf.cast(step, tf.float32)  # so that no product is taken out of the loop
+            total += tf.matmul(chains + change, weights)[0, 0]
+            total += tf.matmul(visible + change, weights, transpose_b=True)[0, 0]
+            total += tf.matmul(hidden + change, visible)[0, 0]
+        return total
+
+    products()
+    start = time.perf_counter()
+    products().numpy()
+    return time.perf_counter() - start
+
+
+def ais_rows(x_train):
+    rbm = RBM(
+        20,
+        learning_rate=0.1,
+        final_learning_rate=0.0,
+        batch_size=100,
+        n_chains=300,
+        n_iter=20,
+        random_state=0,
+    ).fit(x_train)
+    exact = partition.log_partition_exact(rbm)
+    estimates = [partition.log_partition_ais(rbm, random_state=seed) for seed in range(5)]
+    return [
+        (seed, f"{estimate.log_z - exact:+.3f}", f"{estimate.effective_sample_size:.0f}")
+        for seed, estimate in enumerate(estimates)
+    ]
 
 
 class EpochTimer(keras.callbacks.Callback):
