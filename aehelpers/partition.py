@@ -98,7 +98,14 @@ def log_partition_exact(rbm):
 
 
 def log_partition_ais(
-    rbm, *, n_chains=100, n_betas=5_000, random_state=None, reverse_from=None, reverse_sweeps=200
+    rbm,
+    *,
+    n_chains=100,
+    n_betas=5_000,
+    random_state=None,
+    reverse_from=None,
+    n_reverse_chains=100,
+    reverse_sweeps=200,
 ):
     """ln Z, by annealed importance sampling from independent units.
 
@@ -118,10 +125,10 @@ def log_partition_ais(
     random_state : int or RandomState, optional
         That of the estimator unless given.
     reverse_from : array of shape (n, n_features), optional
-        Images, `n_chains` of which start chains that run from the RBM to the base-rate
+        Images, from some of which chains start that run from the RBM to the base-rate
         model, after some Gibbs sweeps.
-    reverse_sweeps : int, at least 1
-        How many.
+    n_reverse_chains, reverse_sweeps : int
+        How many chains, at least 2, and how many sweeps, at least 1.
 
     Returns
     -------
@@ -133,7 +140,8 @@ def log_partition_ais(
         If the effective sample size is below 10.
     """
     check_is_fitted(rbm)
-    for name, value in (("n_chains", n_chains), ("n_betas", n_betas)):
+    sizes = {"n_chains": n_chains, "n_betas": n_betas, "n_reverse_chains": n_reverse_chains}
+    for name, value in sizes.items():
         if not is_whole(value) or value < 2:
             raise ValueError(f"{name} must be a whole number of at least 2, got {value!r}")
     rng = check_random_state(rbm.random_state if random_state is None else random_state)
@@ -158,7 +166,8 @@ def log_partition_ais(
     effective = relative.sum() ** 2 / (relative**2).sum()
     reverse = None
     if reverse_from is not None:
-        chosen = rng.choice(len(reverse_from), n_chains, replace=len(reverse_from) < n_chains)
+        n_images = len(reverse_from)
+        chosen = rng.choice(n_images, n_reverse_chains, replace=n_images < n_reverse_chains)
         started = rbm.gibbs(reverse_from[chosen], sweeps=reverse_sweeps, random_state=rng)
         reverse = log_z_of_base - _log_mean_exp(log_weights(started, betas[::-1]))
     if effective < FEWEST_EFFECTIVE_SAMPLES:

@@ -304,3 +304,22 @@ def test_missing_half():
 def test_corruptions_refuse(call, sentence):
     with pytest.raises(ValueError, match=sentence):
         call(GREY[:3])
+
+
+def test_blocks_cover_everything_once():
+    assert [list(range(10))[rows] for rows in data.blocks(10, 4)] == [
+        [0, 1, 2, 3],
+        [4, 5, 6, 7],
+        [8, 9],
+    ]
+    assert data.blocks(0, 4) == []
+
+
+def test_observed_part_hides_what_is_missing(rng):
+    images = rng.random((3, 6), np.float32)
+    images[0, 2] = np.nan
+    mask = np.array([True, True, False, True, True, True])
+    part, observed = data.observed_part(images, mask)
+    assert observed.shape == (3, 6)
+    assert (part[:, 2] == 0).all()
+    np.testing.assert_array_equal(part[:, mask], images[:, mask])

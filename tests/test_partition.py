@@ -97,7 +97,12 @@ def test_forward_and_reverse_runs_bound_the_truth_on_average(rng):
         warnings.simplefilter("ignore")
         estimates = [
             partition.log_partition_ais(
-                model, n_chains=10, n_betas=8, random_state=seed, reverse_from=samples
+                model,
+                n_chains=10,
+                n_betas=8,
+                random_state=seed,
+                reverse_from=samples,
+                n_reverse_chains=10,
             )
             for seed in range(80)
         ]
@@ -183,7 +188,7 @@ def test_what_is_refused(trained, rng):
     big = random_rbm(rng, 10, 26)
     with pytest.raises(ValueError, match="at most 25 units, got 26: use log_partition_ais"):
         partition.log_partition_exact(big)
-    for name in ("n_chains", "n_betas"):
+    for name in ("n_chains", "n_betas", "n_reverse_chains"):
         for value in (1, 0, 2.5, "many"):
             with pytest.raises(ValueError, match=f"{name} must be a whole number of at least 2"):
                 partition.log_partition_ais(trained, **{name: value})

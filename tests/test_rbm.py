@@ -158,6 +158,20 @@ def test_free_energy_is_the_sum_over_hidden_states(rng):
     np.testing.assert_allclose(model.free_energy(visible), expected, rtol=1e-5)
 
 
+def test_energy_of_each_pair(rng):
+    model = small_rbm(rng)
+    visible, hidden = binary_states(6)[[3, 40]], binary_states(4)[[0, 5, 15]]
+    energies = model.energy(visible, hidden)
+    assert energies.shape == (2, 3)
+    v, h = visible[1], hidden[2]
+    expected = -(
+        model.intercept_visible_ @ v + model.intercept_hidden_ @ h + h @ model.components_ @ v
+    )
+    assert energies[1, 2] == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(ValueError, match=r"h must have shape \(n, 4\), got \(3, 3\)"):
+        model.energy(visible, hidden[:, :3])
+
+
 def test_gibbs_leaves_the_distribution_where_it_is(rng):
     model = small_rbm(rng, n_visible=4, n_hidden=3)
     log_p, visible, _ = joint(model)

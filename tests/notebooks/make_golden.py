@@ -18,6 +18,19 @@ PARAMETERS = {
         "n_images": 5,
         "n_weights": 6,
     },
+    "05_rbm_inpainting": {
+        "dataset": "mnist-sample",
+        "hidden_units": [5, 10],
+        "missing": [0.5],
+        "epochs": 2,
+        "batch_size": 20,
+        "n_chains": 20,
+        "n_scored": 50,
+        "n_images": 3,
+        "ais_chains": 50,
+        "ais_steps": 500,
+        "half_chains": 3,
+    },
 }
 
 
