@@ -4,11 +4,11 @@ Steps of learning, Gibbs sweeps, completion with the observed pixels clamped, an
 annealing from independent pixels. `aehelpers.rbm` and `aehelpers.partition` put them to
 use; nothing here checks its input.
 
-Learning is compiled with XLA, a few dozen steps at a time: XLA fuses all that lies
+Longer work is compiled with XLA, a few dozen steps at a time: XLA fuses all that lies
 between the matrix products, but draws random numbers on one core only, so they are
-drawn outside, in bulk. The other programs are plain graphs. Weights have shape
-(n_hidden, n_visible), scikit-learn's way round, for which the products are the fastest.
-Every draw comes from a seed, so that a run can be repeated to the bit.
+drawn outside, in bulk. Weights have shape (n_hidden, n_visible), scikit-learn's way
+round, for which the products are the fastest. Every draw comes from a seed, so that a
+run can be repeated to the bit.
 """
 
 import functools
@@ -326,7 +326,7 @@ def _annealing():
             visible = coins.toss(tf.sigmoid(base.visible_bias + new * change))
         return visible, log_weights
 
-    def whole_way(parameters, base, betas, visible, seed):
+    def anneal_all(parameters, base, betas, visible, seed):
         n_steps, numbers = betas.shape[0] - 1, visible.shape[0] * sum(parameters.weights.shape)
         at_once = min(n_steps, max(1, _NUMBERS_AT_ONCE // numbers))
         betas = tf.pad(betas, [(0, -n_steps % at_once)])
@@ -340,4 +340,4 @@ def _annealing():
             )
         return log_weights
 
-    return whole_way
+    return anneal_all
