@@ -120,8 +120,8 @@ def log_partition_ais(
         Fitted, of any size.
     n_chains : int, at least 2
     n_betas : int, at least 2
-        Distributions on the way, in even steps of β. 1,000 are enough for 20 hidden
-        units; 500 hidden units want 5,000 or more.
+        Distributions on the way, in even steps of β. Where an RBM has modes that few
+        chains find, more chains help more than more steps.
     random_state : int or RandomState, optional
         That of the estimator unless given.
     reverse_from : array of shape (n, n_features), optional

@@ -203,6 +203,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             If the weights are no longer finite. Those of the epoch before are kept.
         """
         X = self._check_images(X, reset=True)
+        if held_out is not None:
+            held_out = self._check_images(held_out, reset=False)
         rng = self.random_state_ = check_random_state(self.random_state)
         state = self._begin(X, rng)
         self.history_ = {}
@@ -324,7 +326,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """Visible states of up to 1,000 training images, and of held-out ones if there are any."""
         parts = [X[:: -(-len(X) // _WATCHED)]]
         if held_out is not None:
-            parts.append(self._check_images(held_out, reset=False)[:_WATCHED])
+            parts.append(held_out[:_WATCHED])
         if self.pixels == "sampled":
             return [(rng.random_sample(part.shape) < part).astype(np.float32) for part in parts]
         if self.pixels == "thresholded":
@@ -618,28 +620,15 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 arrays["intercept_hidden_"],
                 arrays["intercept_visible_"],
                 pixel_means=arrays["pixel_means_"],
-                **{
-                    name: value
-                    for name, value in about["settings"].items()
-                    if name != "n_components"
-                },
-            )
+            ).set_params(**about["settings"])
             rbm._validate_params()
             for name in _STORED:
-                if arrays[name].ndim != getattr(rbm, name).ndim:
+                if arrays[name].shape[1:] != getattr(rbm, name).shape[1:]:
                     raise ValueError(f"{name} has shape {arrays[name].shape}")
                 setattr(rbm, name, arrays[name])
             rbm._velocity = tuple(arrays[name] for name in _VELOCITY)
             rbm.history_ = about["history"]
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            EOFError,
-            zipfile.BadZipFile,
-            zlib.error,
-        ) as error:
+        except _NOT_AN_RBM as error:
             raise ValueError(f"{path} is not a whole file of a saved RBM: {error}") from error
         return rbm
 

@@ -12,6 +12,12 @@ def sample():
     return data.load("fashion-mnist-sample")
 
 
+@pytest.fixture(scope="session")
+def digits():
+    """The MNIST sample that ships with the package."""
+    return data.load("mnist-sample")
+
+
 @pytest.fixture
 def images(sample):
     """A few hundred training images, shape (320, 784)."""

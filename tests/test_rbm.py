@@ -1,6 +1,5 @@
 """The RBM against enumeration, finite differences, and scikit-learn's BernoulliRBM."""
 
-import contextlib
 import itertools
 import pickle
 import subprocess
@@ -45,12 +44,6 @@ def joint(model):
         + visible @ model.components_.T.astype(float) @ hidden.T
     )
     return -energy - logsumexp(-energy), visible, hidden
-
-
-@pytest.fixture(scope="module")
-def digits():
-    with contextlib.redirect_stdout(None):
-        return data.load("mnist-sample")
 
 
 @pytest.fixture(scope="module")
@@ -269,6 +262,26 @@ def test_coins_fall_as_often_as_they_should(rng):
 
 
 # Training
+
+
+def test_momentum_and_decay_by_hand():
+    rule = boltzmann.LearningRule("pcd", 1, True, "grey", 0.5, 0.1)
+    parameters, velocity, gradient = (
+        boltzmann.Parameters(*(tf.fill(shape, value) for shape in ([2, 3], [2], [3])))
+        for value in (2.0, 0.4, 1.0)
+    )
+    moved, velocity = boltzmann._step(rule, parameters, velocity, gradient, 0.01)
+    # The weights: 0.5 * 0.4 + 0.01 * (1 - 0.1 * 2); the biases do not decay.
+    np.testing.assert_allclose(velocity.weights, 0.208, rtol=1e-6)
+    np.testing.assert_allclose(velocity.hidden_bias, 0.21, rtol=1e-6)
+    np.testing.assert_allclose(moved.weights, 2.208, rtol=1e-6)
+    np.testing.assert_allclose(moved.visible_bias, 2.21, rtol=1e-6)
+
+
+def test_the_learning_rate_falls_in_a_line():
+    falling = RBM(learning_rate=0.4, final_learning_rate=0.0)._rates(5)
+    np.testing.assert_allclose(falling, [0.4, 0.3, 0.2, 0.1, 0.0], atol=1e-7)
+    np.testing.assert_allclose(RBM(learning_rate=0.4)._rates(3), 0.4)
 
 
 def test_two_fits_agree_to_the_bit(digits, monkeypatch):
@@ -535,7 +548,11 @@ def test_values_that_are_no_pixels(trained, digits, value, message):
             getattr(target, method)(images)
     np.testing.assert_array_equal(trained.components_, before)
     with pytest.raises(ValueError, match=message):
-        RBM(4).fit(digits.x_train[:20], held_out=images)
+        clone(trained).fit(digits.x_train[:20], held_out=images)
+    again = pickle.loads(pickle.dumps(trained))
+    with pytest.raises(ValueError, match=message):
+        again.fit(digits.x_train[:20], held_out=images)
+    np.testing.assert_array_equal(again.components_, before)
 
 
 @pytest.mark.parametrize(
