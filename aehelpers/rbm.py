@@ -8,13 +8,7 @@ It stands where `sklearn.neural_network.BernoulliRBM` does, and agrees with it w
 do the same. Left out: units that are not binary.
 """
 
-import json
-import os
-import tempfile
-import zipfile
-import zlib
 from numbers import Integral, Real
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -30,7 +24,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from aehelpers import boltzmann, data, progress
+from aehelpers import boltzmann, data, progress, storage
 from aehelpers.arguments import is_whole
 from aehelpers.backend import tf
 
@@ -42,7 +36,7 @@ _CHAINS = 2_000  # chains at a time where they run
 _WATCHED = 1_000  # images by which training is watched
 _WORTH_COMPILING = 2e10  # multiplications in all of `fit`; XLA takes a second or two
 _ROUNDING = 1e-6  # how far outside [0, 1] a value is taken for 0 or 1
-_FORMAT = "aehelpers.RBM 1"
+_FORMAT = "RBM, version 1"
 
 
 class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -580,23 +574,13 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         its place and moved there, so that a cut leaves what was there before.
         """
         check_is_fitted(self)
-        path = Path(path)
         settings = self.get_params()
         if not is_whole(settings["random_state"]):
             settings["random_state"] = None
         about = {"settings": settings, "history": getattr(self, "history_", {})}
         arrays = {name: getattr(self, name) for name in _STORED}
         arrays.update(zip(_VELOCITY, self._velocity, strict=True))
-        text = np.array(json.dumps(about, default=_as_json))
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            try:
-                np.savez(file, format=np.array(_FORMAT), about=text, **arrays)
-            except BaseException:
-                os.unlink(file.name)
-                raise
-        os.replace(file.name, path)
+        storage.write(path, _FORMAT, about, arrays)
 
     @classmethod
     def load(cls, path):
@@ -609,12 +593,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         OSError
             If it cannot be read.
         """
+        about, arrays = storage.read(path, _FORMAT, (*_STORED, *_VELOCITY))
         try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-                if str(stored["format"]) != _FORMAT:
-                    raise ValueError(f"its format is {stored['format']}, not {_FORMAT}")
-                about = json.loads(str(stored["about"]))
-                arrays = {name: stored[name] for name in (*_STORED, *_VELOCITY)}
             rbm = cls.from_parameters(
                 arrays["components_"],
                 arrays["intercept_hidden_"],
@@ -628,8 +608,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 setattr(rbm, name, arrays[name])
             rbm._velocity = tuple(arrays[name] for name in _VELOCITY)
             rbm.history_ = about["history"]
-        except _NOT_AN_RBM as error:
-            raise ValueError(f"{path} is not a whole file of a saved RBM: {error}") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise storage.refusal(path, _FORMAT, error) from error
         return rbm
 
     def __sklearn_tags__(self):
@@ -669,16 +649,6 @@ _STORED = (
     "hidden_means_",
     "h_samples_",
 )
-# What reading a file that is cut, damaged or something else can end in.
-_NOT_AN_RBM = (
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    EOFError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 _VELOCITY = ("velocity_components", "velocity_hidden", "velocity_visible")
 
 
@@ -697,11 +667,6 @@ def _hidden_given(v, components, intercept):
 
 def _seed(rng):
     return np.int32(rng.randint(np.iinfo(np.int32).max))
-
-
-def _as_json(value):
-    """A NumPy number as Python's."""
-    return value.item()
 
 
 def _check_shapes(components, intercept_hidden, intercept_visible, pixel_means):
