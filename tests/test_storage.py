@@ -23,7 +23,9 @@ def test_what_is_written_comes_back(tmp_path):
 def test_another_kind_or_a_missing_array_is_refused(tmp_path):
     path = tmp_path / "file"
     storage.write(path, "thing, version 1", {}, {"x": np.zeros(2)})
-    with pytest.raises(ValueError, match="whole file of a saved RBM.*of the kind thing, version 1"):
+    with pytest.raises(
+        ValueError, match=r"whole file of a saved RBM.*of the kind thing, version 1"
+    ):
         storage.read(path, "RBM", ["x"])
     with pytest.raises(ValueError, match="is not a whole file of a saved thing, version 1"):
         storage.read(path, "thing, version 1", ["y"])
