@@ -34,6 +34,7 @@ __all__ = [
 OFFSET_RATE = 0.01  # share of a batch mean that enters an offset (Melchior et al. 2016)
 _WORTH_COMPILING = 2e7  # draws in a call; XLA takes a second
 _WORDS_AT_ONCE = 8_000_000  # random 16-bit words that are drawn in bulk: 16 MB
+_SWEEPS_AT_ONCE = 64  # so that a short run of few images does not draw for a long one
 _NUMBERS_AT_ONCE = 4_000_000  # the same of float32
 
 
@@ -123,12 +124,14 @@ def _difference(visible, hidden, shares, centred, visible_offset, hidden_offset)
     the centred ones less Wμ and Wᵀλ (Montavon and Müller 2012; Melchior et al. 2016).
     The plain parameters stay as they are when an offset moves: nothing is remapped.
     """
-    hidden_bias = tf.reduce_sum(hidden * shares, 0)
-    visible_bias = tf.reduce_sum(visible * shares, 0)
+    weighted = hidden * shares
+    weights = tf.matmul(weighted, visible, transpose_a=True)
+    hidden_bias, visible_bias = tf.reduce_sum(weighted, 0), tf.reduce_sum(visible * shares, 0)
     if not centred:
-        weights = tf.matmul(tf.transpose(hidden * shares), visible)
         return Parameters(weights, hidden_bias, visible_bias)
-    weights = tf.matmul(tf.transpose((hidden - hidden_offset) * shares), visible - visible_offset)
+    # The shares add up to 0: ⟨(h − λ)(v − μ)ᵀ⟩ = ⟨h vᵀ⟩ − ⟨h⟩μᵀ − λ⟨v⟩ᵀ, without a centred copy.
+    weights -= hidden_bias[:, tf.newaxis] * visible_offset
+    weights -= hidden_offset[:, tf.newaxis] * visible_bias
     return Parameters(
         weights,
         hidden_bias - tf.linalg.matvec(weights, visible_offset),
@@ -285,7 +288,7 @@ def _sweeps_of_all(compiled):
     def sweeps(parameters, start, observed, n_sweeps, burn_in, seed):
         numbers = start.shape[0] * sum(parameters.weights.shape)
         numbers += numbers % 2
-        at_once = max(1, _WORDS_AT_ONCE // numbers)
+        at_once = min(_SWEEPS_AT_ONCE, max(1, _WORDS_AT_ONCE // numbers))
         state = start, start, tf.zeros_like(start)
         for first in tf.range(0, n_sweeps, at_once):
             noise = _words([at_once, numbers], seed, first)
@@ -297,17 +300,18 @@ def _sweeps_of_all(compiled):
     return sweeps
 
 
-def annealed_log_weights(parameters, base, betas, visible, seed):
+def annealed_log_weights(parameters, base, betas, visible, n_sweeps, seed):
     """Sum of ln p*(v; β₊) − ln p*(v; β) along `betas`, for each chain, in float64.
 
     ln p*(v; β) = ((1 − β) a₀ + β a)·v + Σ softplus((1 − β) b₀ + β (b + Wv)): units
     that are independent, with biases a₀ and b₀, at β = 0, the RBM at β = 1 (Salakhutdinov
-    and Murray 2008, Eq. 15). At each β the weight is taken first, then a Gibbs sweep made.
+    and Murray 2008, Eq. 15). At each β the weight is taken first, then so many Gibbs
+    sweeps made.
     """
-    return _run(_annealing, (), (parameters, base, betas, visible, seed)).numpy()
+    return _run(_annealing, (n_sweeps,), (parameters, base, betas, visible, seed)).numpy()
 
 
-def _annealing():
+def _annealing(n_sweeps):
     @tf.function(jit_compile=True)
     def anneal(parameters, base, betas, visible, log_weights, noise, count):
         for step in tf.range(count):
@@ -320,14 +324,20 @@ def _annealing():
             gain *= new - old
             gain += tf.reduce_sum(tf.nn.softplus(after) - tf.nn.softplus(before), 1)
             log_weights += tf.cast(gain, tf.float64)
-            hidden = coins.toss(tf.sigmoid(after))
-            change = tf.matmul(hidden, parameters.weights)
-            change += parameters.visible_bias - base.visible_bias
-            visible = coins.toss(tf.sigmoid(base.visible_bias + new * change))
+            at_new = Parameters(
+                new * parameters.weights,
+                *(
+                    start + new * (end - start)
+                    for start, end in zip(base[1:], parameters[1:], strict=True)
+                ),
+            )
+            hidden = _sweeps(at_new, coins.toss(tf.sigmoid(after)), n_sweeps - 1, coins)
+            visible = coins.toss(visible_given(at_new, hidden))
         return visible, log_weights
 
     def anneal_all(parameters, base, betas, visible, seed):
-        n_steps, numbers = betas.shape[0] - 1, visible.shape[0] * sum(parameters.weights.shape)
+        n_steps = betas.shape[0] - 1
+        numbers = n_sweeps * visible.shape[0] * sum(parameters.weights.shape)
         at_once = min(n_steps, max(1, _NUMBERS_AT_ONCE // numbers))
         betas = tf.pad(betas, [(0, -n_steps % at_once)])
         log_weights = tf.zeros([visible.shape[0]], tf.float64)

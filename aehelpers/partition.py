@@ -102,6 +102,7 @@ def log_partition_ais(
     *,
     n_chains=100,
     n_betas=5_000,
+    n_sweeps=1,
     random_state=None,
     reverse_from=None,
     n_reverse_chains=100,
@@ -120,8 +121,11 @@ def log_partition_ais(
         Fitted, of any size.
     n_chains : int, at least 2
     n_betas : int, at least 2
-        Distributions on the way, in even steps of β. Where an RBM has modes that few
-        chains find, more chains help more than more steps.
+        Distributions on the way, in even steps of β.
+    n_sweeps : int, at least 1
+        Gibbs sweeps at each of them. An RBM that learned from images often has modes
+        that no image is near and few chains find: then the effective sample size is
+        small, and more sweeps, steps or chains are needed.
     random_state : int or RandomState, optional
         That of the estimator unless given.
     reverse_from : array of shape (n, n_features), optional
@@ -140,50 +144,60 @@ def log_partition_ais(
         If the effective sample size is below 10.
     """
     check_is_fitted(rbm)
-    sizes = {"n_chains": n_chains, "n_betas": n_betas, "n_reverse_chains": n_reverse_chains}
-    for name, value in sizes.items():
-        if not is_whole(value) or value < 2:
-            raise ValueError(f"{name} must be a whole number of at least 2, got {value!r}")
+    _check_sizes(2, n_chains=n_chains, n_betas=n_betas, n_reverse_chains=n_reverse_chains)
+    _check_sizes(1, n_sweeps=n_sweeps, reverse_sweeps=reverse_sweeps)
     rng = check_random_state(rbm.random_state if random_state is None else random_state)
-    parameters = boltzmann.Parameters(
-        rbm.components_, rbm.intercept_hidden_, rbm.intercept_visible_
-    )
     base = _base_rates(rbm)
     betas = np.linspace(0, 1, n_betas, dtype=np.float32)
+    log_z_of_base = _log_z_of_independent(base)
 
-    def log_weights(visible, betas):
-        seed = np.int32(rng.randint(np.iinfo(np.int32).max))
-        visible = np.float32(visible)
-        return boltzmann.annealed_log_weights(parameters, base, betas, visible, seed)
-
-    log_z_of_base = float(
-        np.logaddexp(0, np.float64(base.visible_bias)).sum()
-        + np.logaddexp(0, np.float64(base.hidden_bias)).sum()
-    )
     uniform = rng.random_sample((n_chains, len(base.visible_bias)))
-    weights = log_weights(uniform < expit(base.visible_bias), betas)
+    visible = uniform < expit(base.visible_bias)
+    weights = _log_weights(rbm, base, betas, visible, n_sweeps, rng)
     relative = np.exp(weights - weights.max())
     effective = relative.sum() ** 2 / (relative**2).sum()
-    reverse = None
-    if reverse_from is not None:
-        n_images = len(reverse_from)
-        chosen = rng.choice(n_images, n_reverse_chains, replace=n_images < n_reverse_chains)
-        started = rbm.gibbs(reverse_from[chosen], sweeps=reverse_sweeps, random_state=rng)
-        reverse = log_z_of_base - _log_mean_exp(log_weights(started, betas[::-1]))
     if effective < FEWEST_EFFECTIVE_SAMPLES:
         warnings.warn(
             f"the effective sample size is {effective:.1f} of {n_chains} chains, below "
             f"{FEWEST_EFFECTIVE_SAMPLES}: ln Z is not reliable, raise n_betas or n_chains",
             stacklevel=2,
         )
+    reverse = None
+    if reverse_from is not None:
+        n_images = len(reverse_from)
+        chosen = rng.choice(n_images, n_reverse_chains, replace=n_images < n_reverse_chains)
+        visible = rbm.gibbs(reverse_from[chosen], sweeps=reverse_sweeps, random_state=rng)
+        back = _log_weights(rbm, base, betas[::-1], visible, n_sweeps, rng)
+        reverse = float(log_z_of_base - _log_mean_exp(back))
     return LogPartition(
-        float(log_z_of_base + _log_mean_exp(weights)),
-        float(relative.std(ddof=1) / relative.mean() / np.sqrt(n_chains)),
-        float(effective),
-        None if reverse is None else float(reverse),
-        n_chains,
-        n_betas,
+        log_z=float(log_z_of_base + _log_mean_exp(weights)),
+        standard_error=float(relative.std(ddof=1) / relative.mean() / np.sqrt(n_chains)),
+        effective_sample_size=float(effective),
+        reverse_log_z=reverse,
+        n_chains=n_chains,
+        n_betas=n_betas,
     )
+
+
+def _check_sizes(least, **sizes):
+    for name, value in sizes.items():
+        if not is_whole(value) or value < least:
+            raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+
+
+def _log_weights(rbm, base, betas, visible, n_sweeps, rng):
+    parameters = boltzmann.Parameters(
+        rbm.components_, rbm.intercept_hidden_, rbm.intercept_visible_
+    )
+    seed = np.int32(rng.randint(np.iinfo(np.int32).max))
+    return boltzmann.annealed_log_weights(
+        parameters, base, betas, np.float32(visible), n_sweeps, seed
+    )
+
+
+def _log_z_of_independent(units):
+    biases = np.float64(np.concatenate([units.visible_bias, units.hidden_bias]))
+    return np.logaddexp(0, biases).sum()
 
 
 def log_likelihood(rbm, images, log_z):

@@ -1,6 +1,5 @@
 """ln Z against enumeration, AIS against the exact sum, likelihoods against probability."""
 
-import itertools
 import warnings
 
 import numpy as np
@@ -9,36 +8,35 @@ from scipy.special import logsumexp
 
 from aehelpers import boltzmann, data, partition
 from aehelpers.rbm import RBM
-
-
-def random_rbm(rng, n_visible, n_hidden, scale=1.0):
-    return RBM.from_parameters(
-        rng.normal(0, scale, (n_hidden, n_visible)),
-        rng.normal(0, 0.5, n_hidden),
-        rng.normal(0, 0.5, n_visible),
-    )
+from tests.machines import binary_states, small_rbm
 
 
 @pytest.fixture(scope="module")
 def trained(digits):
-    """Trained long enough that no probability lies where no images are."""
+    """With so many chains that hardly any probability lies where no images are."""
     model = RBM(
-        10, learning_rate=0.05, final_learning_rate=0, batch_size=20, n_iter=20, random_state=0
+        10,
+        learning_rate=0.05,
+        final_learning_rate=0,
+        batch_size=20,
+        n_chains=400,
+        n_iter=20,
+        random_state=0,
     )
     return model.fit(digits.x_train)
 
 
 @pytest.mark.parametrize(("n_visible", "n_hidden"), [(6, 4), (3, 8), (5, 1), (4, 14)])
 def test_exact_is_the_sum_over_all_states(rng, n_visible, n_hidden):
-    model = random_rbm(rng, n_visible, n_hidden)
-    visible = np.array(list(itertools.product([0, 1], repeat=n_visible)), float)
+    model = small_rbm(rng, n_visible, n_hidden)
+    visible = binary_states(n_visible)
     expected = logsumexp(-model.free_energy(visible))
     assert partition.log_partition_exact(model) == pytest.approx(expected, abs=1e-4)
 
 
 def test_probabilities_add_up_to_one(rng):
-    model = random_rbm(rng, 7, 5)
-    visible = np.array(list(itertools.product([0, 1], repeat=7)), float)
+    model = small_rbm(rng, 7, 5)
+    visible = binary_states(7)
     log_p = partition.log_likelihood(model, visible, partition.log_partition_exact(model))
     assert log_p.shape == (128,)
     assert np.exp(log_p).sum() == pytest.approx(1, abs=1e-4)
@@ -46,7 +44,7 @@ def test_probabilities_add_up_to_one(rng):
 
 def test_without_weights_all_is_known(rng):
     """Independent units: ln Z is the sum of their softplus, and AIS has nothing to do."""
-    model = random_rbm(rng, 30, 12, scale=0.0)
+    model = small_rbm(rng, 30, 12, scale=0.0)
     expected = sum(
         np.logaddexp(0, np.float64(bias)).sum()
         for bias in (model.intercept_visible_, model.intercept_hidden_)
@@ -70,7 +68,7 @@ def test_ais_agrees_with_the_exact_sum(trained, digits, seed):
 
 
 def test_the_standard_error_is_the_spread_of_estimates(rng):
-    model = random_rbm(rng, 12, 6, scale=0.7)
+    model = small_rbm(rng, 12, 6, scale=0.7)
     estimates = [
         partition.log_partition_ais(model, n_betas=50, random_state=seed) for seed in range(60)
     ]
@@ -81,8 +79,8 @@ def test_the_standard_error_is_the_spread_of_estimates(rng):
 
 def test_forward_and_reverse_runs_bound_the_truth_on_average(rng):
     """From exact samples the reverse estimate lies above ln Z on average, the forward below."""
-    model = random_rbm(rng, 8, 5, scale=1.5)
-    visible = np.array(list(itertools.product([0, 1], repeat=8)), np.float32)
+    model = small_rbm(rng, 8, 5, scale=1.5)
+    visible = binary_states(8)
     exact = partition.log_partition_exact(model)
     p = np.exp(partition.log_likelihood(model, visible, exact))
     samples = visible[rng.choice(256, 4_000, p=p / p.sum())]
@@ -104,6 +102,24 @@ def test_forward_and_reverse_runs_bound_the_truth_on_average(rng):
     assert forward < exact < reverse
 
 
+@pytest.mark.filterwarnings("ignore:the effective sample size")
+def test_z_is_estimated_without_bias_and_better_with_more_sweeps(rng):
+    model = small_rbm(rng, 12, 6, scale=1.5)
+    exact = partition.log_partition_exact(model)
+
+    def ratios(n_sweeps):
+        found = (
+            partition.log_partition_ais(model, n_betas=10, n_sweeps=n_sweeps, random_state=seed)
+            for seed in range(60)
+        )
+        return np.exp([estimate.log_z - exact for estimate in found])
+
+    one, ten = ratios(1), ratios(10)
+    for found in (one, ten):
+        assert abs(found.mean() - 1) < 4 * found.std() / np.sqrt(60)
+    assert ten.std() < 0.7 * one.std()
+
+
 def test_blocks_leave_no_beta_out(trained, monkeypatch):
     whole = partition.log_partition_ais(trained, n_betas=500, random_state=0).log_z
     monkeypatch.setattr(boltzmann, "_NUMBERS_AT_ONCE", 100 * 794 * 7)
@@ -122,7 +138,7 @@ def test_the_same_seed_gives_the_same_estimate(trained):
 
 
 def test_a_small_effective_sample_size_is_warned_of(rng):
-    model = random_rbm(rng, 40, 20, scale=3.0)
+    model = small_rbm(rng, 40, 20, scale=3.0)
     with pytest.warns(
         UserWarning, match=r"effective sample size is \d\.\d of 100 chains, below 10"
     ):
@@ -140,7 +156,7 @@ def test_likelihood_takes_an_estimate_as_it_is(trained, digits):
 
 
 def test_the_gradient_is_the_slope(rng):
-    model = random_rbm(rng, 6, 4)
+    model = small_rbm(rng, 6, 4)
     images = rng.integers(2, size=(20, 6)).astype(np.float32)
     exact = partition.expected_gradient(model, images)
     for part, slope in zip(exact, partition.numeric_gradient(model, images), strict=True):
@@ -148,7 +164,7 @@ def test_the_gradient_is_the_slope(rng):
 
 
 def test_cd_with_many_sweeps_comes_to_the_gradient(rng):
-    model = random_rbm(rng, 5, 3)
+    model = small_rbm(rng, 5, 3)
     images = rng.integers(2, size=(20, 5)).astype(np.float32)
     exact = partition.expected_gradient(model, images)
     distances = [
@@ -160,7 +176,7 @@ def test_cd_with_many_sweeps_comes_to_the_gradient(rng):
 
 
 def test_cd_is_what_the_sampled_step_adds_up_on_average(rng):
-    model = random_rbm(rng, 4, 3).set_params(
+    model = small_rbm(rng, 4, 3).set_params(
         algorithm="cd", centred=False, pixels="grey", learning_rate=1.0, random_state=0
     )
     images = rng.integers(2, size=(20, 4)).astype(np.float32)
@@ -173,19 +189,22 @@ def test_cd_is_what_the_sampled_step_adds_up_on_average(rng):
 
 def test_gradients_that_are_refused(rng):
     with pytest.raises(ValueError, match="at most 12 units, got 13"):
-        partition.expected_gradient(random_rbm(rng, 13, 2), np.zeros((2, 13)))
+        partition.expected_gradient(small_rbm(rng, 13, 2), np.zeros((2, 13)))
     with pytest.raises(ValueError, match="sweeps must be a whole number of at least 1, or None"):
-        partition.expected_gradient(random_rbm(rng, 3, 2), np.zeros((2, 3)), 0)
+        partition.expected_gradient(small_rbm(rng, 3, 2), np.zeros((2, 3)), 0)
 
 
 def test_what_is_refused(trained, rng):
-    big = random_rbm(rng, 10, 26)
+    big = small_rbm(rng, 10, 26)
     with pytest.raises(ValueError, match="at most 25 units, got 26: use log_partition_ais"):
         partition.log_partition_exact(big)
     for name in ("n_chains", "n_betas", "n_reverse_chains"):
         for value in (1, 0, 2.5, "many"):
             with pytest.raises(ValueError, match=f"{name} must be a whole number of at least 2"):
                 partition.log_partition_ais(trained, **{name: value})
+    for name in ("n_sweeps", "reverse_sweeps"):
+        with pytest.raises(ValueError, match=f"{name} must be a whole number of at least 1, got 0"):
+            partition.log_partition_ais(trained, **{name: 0})
     for use in (partition.log_partition_exact, partition.log_partition_ais):
         with pytest.raises(ValueError, match="not fitted yet"):
             use(RBM())

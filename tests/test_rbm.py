@@ -1,6 +1,5 @@
 """The RBM against enumeration, finite differences, and scikit-learn's BernoulliRBM."""
 
-import itertools
 import pickle
 import subprocess
 import sys
@@ -19,19 +18,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from aehelpers import boltzmann, data, rbm
 from aehelpers.backend import tf
 from aehelpers.rbm import RBM
-
-
-def binary_states(n):
-    return np.array(list(itertools.product([0, 1], repeat=n)), np.float32)
-
-
-def small_rbm(rng, n_visible=6, n_hidden=4, scale=1.0, **parameters):
-    return RBM.from_parameters(
-        rng.normal(0, scale, (n_hidden, n_visible)),
-        rng.normal(0, 0.5, n_hidden),
-        rng.normal(0, 0.5, n_visible),
-        **parameters,
-    )
+from tests.machines import binary_states, small_rbm
 
 
 def joint(model):
