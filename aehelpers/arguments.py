@@ -9,6 +9,7 @@ __all__ = [
     "as_tensors",
     "check_batch_size",
     "check_schedule",
+    "check_whole",
     "is_whole",
     "refuse",
     "split",
@@ -113,9 +114,7 @@ def verbosity(verbose):
 
 def check_schedule(epochs, initial_epoch, shuffle, validation_split, validation_freq):
     """Refuse a number of epochs, or a way to hold images out, that means nothing."""
-    for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch)):
-        if not is_whole(value) or value < 0:
-            raise ValueError(f"{name} must be a whole number of at least 0, got {value!r}")
+    check_whole(0, epochs=epochs, initial_epoch=initial_epoch)
     if not isinstance(shuffle, (bool, np.bool_)):
         raise ValueError(f"shuffle must be True or False, got {shuffle!r}")
     if not 0 <= validation_split < 1:
@@ -141,6 +140,13 @@ def check_batch_size(batch_size, n, name, *, default=32, at_most_n=True):
     if not 1 <= batch_size <= n:
         raise ValueError(f"{name} must be from 1 to the number of images, {n}, got {batch_size}")
     return int(batch_size)
+
+
+def check_whole(least, **arguments):
+    """Refuse by name what is no whole number of at least `least`."""
+    for name, value in arguments.items():
+        if not is_whole(value) or value < least:
+            raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
 
 
 def is_whole(value):

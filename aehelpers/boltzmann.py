@@ -108,9 +108,8 @@ def learn(rule, state, images, rate, noise):
         chains = coins.toss(hidden[n:])
 
     visible_offset, hidden_offset = state.visible_offset, state.hidden_offset
-    if rule.centred:
-        visible_offset += OFFSET_RATE * (tf.reduce_mean(data, 0) - visible_offset)
-        hidden_offset += OFFSET_RATE * (tf.reduce_mean(hidden[:n], 0) - hidden_offset)
+    visible_offset += OFFSET_RATE * (tf.reduce_mean(data, 0) - visible_offset)
+    hidden_offset += OFFSET_RATE * (tf.reduce_mean(hidden[:n], 0) - hidden_offset)
     shares = tf.concat([tf.fill([n, 1], 1 / n), tf.fill(model[:, :1].shape, -1 / len(model))], 0)
     gradient = _difference(visible, hidden, shares, rule.centred, visible_offset, hidden_offset)
     parameters, velocity = _step(rule, parameters, state.velocity, gradient, rate)
@@ -304,9 +303,9 @@ def annealed_log_weights(parameters, base, betas, visible, n_sweeps, seed):
     """Sum of ln p*(v; β₊) − ln p*(v; β) along `betas`, for each chain, in float64.
 
     ln p*(v; β) = ((1 − β) a₀ + β a)·v + Σ softplus((1 − β) b₀ + β (b + Wv)): units
-    that are independent, with biases a₀ and b₀, at β = 0, the RBM at β = 1 (Salakhutdinov
-    and Murray 2008, Eq. 15). At each β the weight is taken first, then so many Gibbs
-    sweeps made.
+    that are independent, with biases a₀ and b₀, at β = 0, the RBM at β = 1 (after
+    Salakhutdinov and Murray 2008, whose base has b₀ = 0). At each β the weight is taken
+    first, then so many Gibbs sweeps made.
     """
     return _run(_annealing, (n_sweeps,), (parameters, base, betas, visible, seed)).numpy()
 

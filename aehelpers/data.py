@@ -29,6 +29,7 @@ __all__ = [
     "as_generator",
     "binarize",
     "blocks",
+    "check_mask",
     "load",
     "masking_noise",
     "mean_of_noise",
@@ -394,16 +395,10 @@ def observed_part(images, observed):
         If shapes or types disagree, a value is out of range, or an image has no
         observed pixel.
     """
-    images, observed = np.asarray(images, np.float32), np.asarray(observed)
+    images = np.asarray(images, np.float32)
     if images.ndim != 2:
         raise ValueError(f"images must have shape (n, n_pixels), got {images.shape}")
-    if observed.dtype != bool:
-        raise ValueError(f"observed must be an array of bool, got {observed.dtype}")
-    if observed.shape not in (images.shape, images.shape[1:]):
-        raise ValueError(
-            f"observed must have shape {images.shape} or {images.shape[1:]}, got {observed.shape}"
-        )
-    observed = np.broadcast_to(observed, images.shape)
+    observed = check_mask(observed, images.shape)
     blank = np.flatnonzero(~observed.any(axis=1))
     if blank.size:
         raise ValueError(
@@ -411,6 +406,16 @@ def observed_part(images, observed):
             f"got none for image {blank[0]}"
         )
     return _check_images(np.where(observed, images, np.float32(0))), observed
+
+
+def check_mask(observed, shape):
+    """`observed`, a bool array of this shape or one mask for all rows, as one of this shape."""
+    observed = np.asarray(observed)
+    if observed.dtype != bool:
+        raise ValueError(f"observed must be an array of bool, got {observed.dtype}")
+    if observed.shape not in (shape, shape[1:]):
+        raise ValueError(f"observed must have shape {shape} or {shape[1:]}, got {observed.shape}")
+    return np.broadcast_to(observed, shape)
 
 
 def _check_images(images):

@@ -1,15 +1,18 @@
 """Measures of a reconstruction, and the baselines that it is held against."""
 
 import numpy as np
+from scipy import linalg
 from scipy.special import entr
 from sklearn.decomposition import PCA
 
 from aehelpers import data
+from aehelpers.arguments import is_whole
 
 __all__ = [
     "binary_cross_entropy",
     "dead_units",
     "largest_relative_difference",
+    "linear_completion",
     "mean_by_class",
     "mean_image_completion",
     "missing_squared_error",
@@ -67,9 +70,7 @@ def pca_reconstructions(x_train, x_test, n_components):
     -------
     array of the shape of `x_test`, some values a little outside [0, 1]
     """
-    largest = min(x_train.shape)
-    if not 1 <= n_components <= largest:
-        raise ValueError(f"n_components must be from 1 to {largest}, got {n_components}")
+    _check_from_one("n_components", n_components, min(x_train.shape))
     # This solver reads the images and leaves them as they are: no copy is needed.
     pca = PCA(n_components, svd_solver="covariance_eigh", copy=False).fit(x_train)
     return pca.inverse_transform(pca.transform(x_test))
@@ -87,7 +88,7 @@ def missing_squared_error(images, completions, observed):
         raise ValueError(
             f"both arrays must have one shape, got {images.shape} and {completions.shape}"
         )
-    missing = ~np.broadcast_to(observed, images.shape)
+    missing = ~data.check_mask(observed, images.shape)
     if not missing.any():
         raise ValueError("observed must be False for some pixel, got none that is missing")
     return float(((images - completions)[missing] ** 2).mean(dtype=np.float64))
@@ -106,7 +107,7 @@ def mean_image_completion(x_train, images, observed):
     -------
     array of shape (n, n_pixels), float32
     """
-    images, observed = data.observed_part(images, observed)
+    images, observed = _observed_part(x_train, images, observed)
     return np.where(observed, images, x_train.mean(0, dtype=np.float64).astype(np.float32))
 
 
@@ -115,9 +116,8 @@ def nearest_neighbours_completion(x_train, images, observed, *, n_neighbors=10):
 
     Parameters and returns as of `mean_image_completion`.
     """
-    images, observed = data.observed_part(images, observed)
-    if not 1 <= n_neighbors <= len(x_train):
-        raise ValueError(f"n_neighbors must be from 1 to {len(x_train)}, got {n_neighbors}")
+    images, observed = _observed_part(x_train, images, observed)
+    _check_from_one("n_neighbors", n_neighbors, len(x_train))
     means = [
         x_train[_nearest(x_train, images[rows], observed[rows], n_neighbors)].mean(1)
         for rows in data.blocks(len(images), 1_000)
@@ -155,7 +155,8 @@ def ppca_completion(x_train, images, observed, *, n_components=100):
 
     Parameters and returns as of `mean_image_completion`; some values lie outside [0, 1].
     """
-    images, observed = data.observed_part(images, observed)
+    images, observed = _observed_part(x_train, images, observed)
+    _check_from_one("n_components", n_components, min(len(x_train), x_train.shape[1]) - 1)
     pca = PCA(n_components, svd_solver="covariance_eigh", copy=False).fit(x_train)
     noise = float(pca.noise_variance_)
     scales = np.sqrt(np.maximum(pca.explained_variance_ - noise, 0))
@@ -171,6 +172,40 @@ def ppca_completion(x_train, images, observed, *, n_components=100):
         latent = np.linalg.solve(precision, (deviations @ weights)[:, :, np.newaxis])
         parts.append(pca.mean_ + latent[:, :, 0] @ weights.T)
     return np.where(observed, images, np.concatenate(parts).astype(np.float32))
+
+
+def linear_completion(x_train, images, observed, *, ridge=1e-4):
+    """Missing pixels by linear regression on the observed ones, fitted for each mask.
+
+    x̂_m = μ_m + C_mo C_oo⁻¹ (x_o − μ_o), with C the covariance of the training images
+    and `ridge` on its diagonal; the same as μ_m − P_mm⁻¹ P_mo (x_o − μ_o) with P = C⁻¹.
+    Of the two systems the smaller is solved. No linear method has a smaller squared error on
+    the training images, but for the ridge.
+
+    Parameters and returns as of `mean_image_completion`, and `ridge`, above 0, a variance;
+    some values lie outside [0, 1].
+    """
+    images, observed = _observed_part(x_train, images, observed)
+    if not 0 < ridge < np.inf:
+        raise ValueError(f"ridge must be above 0, got {ridge}")
+    mean = x_train.mean(0, dtype=np.float64)
+    covariance = np.zeros((len(mean), len(mean)))
+    for rows in data.blocks(len(x_train), _ROWS):
+        deviations = x_train[rows] - mean.astype(np.float32)
+        covariance += deviations.T @ deviations / len(x_train)
+    covariance += ridge * np.eye(len(mean))
+    precision = linalg.inv(covariance)
+    completed = images.copy()
+    for image, seen, result in zip(images, observed, completed, strict=True):
+        missing, deviation = ~seen, image[seen] - mean[seen]
+        if seen.sum() < missing.sum():
+            solved = linalg.solve(covariance[seen][:, seen], deviation, assume_a="pos")
+            result[missing] = mean[missing] + covariance[missing][:, seen] @ solved
+        else:
+            pull = precision[missing][:, seen] @ deviation
+            solved = linalg.solve(precision[missing][:, missing], pull, assume_a="pos")
+            result[missing] = mean[missing] - solved
+    return completed
 
 
 def dead_units(activations):
@@ -205,3 +240,18 @@ def _mean(measure, per_image, images, others):
         [measure(images[rows], others[rows]).mean(1) for rows in data.blocks(len(images), _ROWS)]
     )
     return means if per_image else float(means.mean(dtype=np.float64))
+
+
+def _observed_part(x_train, images, observed):
+    """As `data.observed_part`, of images that have as many pixels as those to learn from."""
+    images, observed = data.observed_part(images, observed)
+    if images.shape[1:] != x_train.shape[1:]:
+        raise ValueError(
+            f"images must have {x_train.shape[1]} pixels, as x_train has, got {images.shape[1]}"
+        )
+    return images, observed
+
+
+def _check_from_one(name, value, largest):
+    if not is_whole(value) or not 1 <= value <= largest:
+        raise ValueError(f"{name} must be a whole number from 1 to {largest}, got {value!r}")

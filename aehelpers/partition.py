@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit, logit, logsumexp, softmax
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from aehelpers import boltzmann
-from aehelpers.arguments import is_whole
+from aehelpers.arguments import check_whole
 from aehelpers.backend import tf
 from aehelpers.rbm import all_states
 
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 MOST_HIDDEN_UNITS = 25
-MOST_VISIBLE_UNITS = 12
+MOST_UNITS_IN_SUMS = 12  # that run over all states in one array
 FEWEST_EFFECTIVE_SAMPLES = 10
 _LEAST_MEAN = 0.001  # of a unit of the base-rate model, so that it can reach every state
 
@@ -49,7 +49,9 @@ class LogPartition:
     reverse_log_z : float or None
         The estimate of chains that run the other way. Were their first states exact
         samples of the RBM, it would overestimate ln Z on average: the truth is
-        then likely to lie between the two.
+        then likely to lie between the two. If it is below `log_z` by more than the
+        errors, the chains did not start at such samples, and miss modes.
+    reverse_effective_sample_size : float or None
     n_chains, n_betas : int
     """
 
@@ -57,6 +59,7 @@ class LogPartition:
     standard_error: float
     effective_sample_size: float
     reverse_log_z: float | None
+    reverse_effective_sample_size: float | None
     n_chains: int
     n_betas: int
 
@@ -110,8 +113,9 @@ def log_partition_ais(
 ):
     """ln Z, by annealed importance sampling from independent units.
 
-    The chains begin at the base-rate model, whose units are independent and have the
-    means of the training images, the hidden ones their mean p(h | v), and pass through the
+    The chains begin at the base-rate model, whose units are independent: the pixels have
+    the means of the training images, the hidden units their mean p(h | v) (fair coins
+    for an RBM that did not learn here). They pass through the
     distributions of `aehelpers.boltzmann.annealed_log_weights` to the RBM. Starting from
     fair coins instead is several nats too optimistic (Salakhutdinov and Murray 2008).
 
@@ -144,9 +148,14 @@ def log_partition_ais(
         If the effective sample size is below 10.
     """
     check_is_fitted(rbm)
-    _check_sizes(2, n_chains=n_chains, n_betas=n_betas, n_reverse_chains=n_reverse_chains)
-    _check_sizes(1, n_sweeps=n_sweeps, reverse_sweeps=reverse_sweeps)
+    check_whole(2, n_chains=n_chains, n_betas=n_betas, n_reverse_chains=n_reverse_chains)
+    check_whole(1, n_sweeps=n_sweeps, reverse_sweeps=reverse_sweeps)
     rng = check_random_state(rbm.random_state if random_state is None else random_state)
+    if reverse_from is not None:
+        reverse_from = check_array(reverse_from, dtype=np.float32)
+        n_images = len(reverse_from)
+        chosen = rng.choice(n_images, n_reverse_chains, replace=n_images < n_reverse_chains)
+        started = rbm.gibbs(reverse_from[chosen], sweeps=reverse_sweeps, random_state=rng)
     base = _base_rates(rbm)
     betas = np.linspace(0, 1, n_betas, dtype=np.float32)
     log_z_of_base = _log_z_of_independent(base)
@@ -154,35 +163,36 @@ def log_partition_ais(
     uniform = rng.random_sample((n_chains, len(base.visible_bias)))
     visible = uniform < expit(base.visible_bias)
     weights = _log_weights(rbm, base, betas, visible, n_sweeps, rng)
-    relative = np.exp(weights - weights.max())
-    effective = relative.sum() ** 2 / (relative**2).sum()
+    log_mean, error, effective = _mean_of_weights(weights)
     if effective < FEWEST_EFFECTIVE_SAMPLES:
         warnings.warn(
             f"the effective sample size is {effective:.1f} of {n_chains} chains, below "
-            f"{FEWEST_EFFECTIVE_SAMPLES}: ln Z is not reliable, raise n_betas or n_chains",
+            f"{FEWEST_EFFECTIVE_SAMPLES}: ln Z is not reliable, raise n_sweeps or n_chains",
             stacklevel=2,
         )
-    reverse = None
+    reverse = reverse_effective = None
     if reverse_from is not None:
-        n_images = len(reverse_from)
-        chosen = rng.choice(n_images, n_reverse_chains, replace=n_images < n_reverse_chains)
-        visible = rbm.gibbs(reverse_from[chosen], sweeps=reverse_sweeps, random_state=rng)
-        back = _log_weights(rbm, base, betas[::-1], visible, n_sweeps, rng)
-        reverse = float(log_z_of_base - _log_mean_exp(back))
+        back = _log_weights(rbm, base, betas[::-1], started, n_sweeps, rng)
+        log_mean_back, _, reverse_effective = _mean_of_weights(back)
+        reverse = log_z_of_base - log_mean_back
     return LogPartition(
-        log_z=float(log_z_of_base + _log_mean_exp(weights)),
-        standard_error=float(relative.std(ddof=1) / relative.mean() / np.sqrt(n_chains)),
-        effective_sample_size=float(effective),
+        log_z=log_z_of_base + log_mean,
+        standard_error=error,
+        effective_sample_size=effective,
         reverse_log_z=reverse,
+        reverse_effective_sample_size=reverse_effective,
         n_chains=n_chains,
         n_betas=n_betas,
     )
 
 
-def _check_sizes(least, **sizes):
-    for name, value in sizes.items():
-        if not is_whole(value) or value < least:
-            raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+def _mean_of_weights(log_weights):
+    """ln of the mean weight, its standard error, and the effective sample size."""
+    relative = np.exp(log_weights - log_weights.max())
+    mean = relative.mean()
+    error = relative.std(ddof=1) / mean / np.sqrt(len(relative))
+    effective = relative.sum() ** 2 / (relative**2).sum()
+    return float(log_weights.max() + np.log(mean)), float(error), float(effective)
 
 
 def _log_weights(rbm, base, betas, visible, n_sweeps, rng):
@@ -197,7 +207,7 @@ def _log_weights(rbm, base, betas, visible, n_sweeps, rng):
 
 def _log_z_of_independent(units):
     biases = np.float64(np.concatenate([units.visible_bias, units.hidden_bias]))
-    return np.logaddexp(0, biases).sum()
+    return float(np.logaddexp(0, biases).sum())
 
 
 def log_likelihood(rbm, images, log_z):
@@ -229,7 +239,7 @@ def expected_gradient(rbm, images, sweeps=None):
     Parameters
     ----------
     rbm : aehelpers.rbm.RBM
-        Fitted, with at most 12 visible units.
+        Fitted, with at most 12 visible and 12 hidden units.
     images : array of shape (n, n_features), values 0 and 1
     sweeps : int, at least 1, optional
         The k of CD-k; the equilibrium of the model, and so the true gradient, unless given.
@@ -239,20 +249,15 @@ def expected_gradient(rbm, images, sweeps=None):
     aehelpers.boltzmann.Parameters
         ∂/∂W (n_components, n_features), ∂/∂b and ∂/∂a, float64.
     """
-    check_is_fitted(rbm)
+    images = _check_small(rbm, images)
+    if sweeps is not None:
+        check_whole(1, sweeps=sweeps)
     n_visible = rbm.n_features_in_
-    if n_visible > MOST_VISIBLE_UNITS:
-        raise ValueError(
-            f"expected_gradient sums over all visible states, of at most {MOST_VISIBLE_UNITS} "
-            f"units, got {n_visible}"
-        )
-    if sweeps is not None and (not is_whole(sweeps) or sweeps < 1):
-        raise ValueError(f"sweeps must be a whole number of at least 1, or None, got {sweeps!r}")
     (visible,) = all_states(n_visible)
-    numbers = np.asarray(images) @ 2 ** np.arange(n_visible)
+    numbers = images @ 2 ** np.arange(n_visible)
     data = np.bincount(numbers.astype(int), minlength=len(visible)) / len(images)
     if sweeps is None:
-        model = np.exp(log_likelihood(rbm, visible, log_partition_exact(rbm)))
+        model = softmax(-rbm.free_energy(np.float64(visible)))
     else:
         model = data @ np.linalg.matrix_power(_sweep_probabilities(rbm, visible), sweeps)
     shares = data - model
@@ -260,6 +265,23 @@ def expected_gradient(rbm, images, sweeps=None):
     return boltzmann.Parameters(
         (hidden * shares[:, np.newaxis]).T @ visible, shares @ hidden, shares @ visible
     )
+
+
+def _check_small(rbm, images):
+    """Visible states of an RBM that is small enough for sums over all states."""
+    check_is_fitted(rbm)
+    for units, number in zip(("hidden", "visible"), rbm.components_.shape, strict=True):
+        if number > MOST_UNITS_IN_SUMS:
+            raise ValueError(
+                f"the sums run over all states of at most {MOST_UNITS_IN_SUMS} {units} units, "
+                f"got {number}"
+            )
+    images = np.asarray(images, np.float64)
+    if images.ndim != 2 or images.shape[1] != rbm.n_features_in_:
+        raise ValueError(f"images must have shape (n, {rbm.n_features_in_}), got {images.shape}")
+    if not np.isin(images, (0, 1)).all():
+        raise ValueError("images must be 0 or 1, got other values")
+    return images
 
 
 def _sweep_probabilities(rbm, visible):
@@ -278,6 +300,7 @@ def numeric_gradient(rbm, images, *, step=1e-4):
     gradient, only of the free energy and of ln Z, both in float64. For a small RBM.
     """
     check_is_fitted(rbm)
+    images = _check_small(rbm, images)
     parts = (rbm.components_, rbm.intercept_hidden_, rbm.intercept_visible_)
     parts = [part.astype(np.float64) for part in parts]
     (hidden,) = all_states(len(parts[1]))
@@ -307,7 +330,3 @@ def _base_rates(rbm):
 
     nothing = np.zeros_like(rbm.components_[:0])
     return boltzmann.Parameters(nothing, bias(rbm.hidden_means_), bias(rbm.pixel_means_))
-
-
-def _log_mean_exp(values):
-    return logsumexp(values) - np.log(len(values))

@@ -8,6 +8,7 @@ It stands where `sklearn.neural_network.BernoulliRBM` does, and agrees with it w
 do the same. Left out: units that are not binary.
 """
 
+import contextlib
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -25,7 +26,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from aehelpers import boltzmann, data, progress, storage
-from aehelpers.arguments import is_whole
+from aehelpers.arguments import check_whole, is_whole
 from aehelpers.backend import tf
 
 __all__ = ["RBM", "all_states"]
@@ -196,13 +197,14 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         FloatingPointError
             If the weights are no longer finite. Those of the epoch before are kept.
         """
-        X = self._check_images(X, reset=True)
-        if held_out is not None:
-            held_out = self._check_images(held_out, reset=False)
+        with self._as_before_if_refused():
+            X = self._check_images(X, reset=True)
+            if held_out is not None:
+                held_out = self._check_images(held_out, reset=False)
         rng = self.random_state_ = check_random_state(self.random_state)
         state = self._begin(X, rng)
         self.history_ = {}
-        watched = self._watched_images(X, held_out, rng)
+        watched = self._watched_images(X, held_out)
         batch_size = min(self.batch_size, len(X))
         n_batches = len(X) // batch_size
         rates = self._rates(self.n_iter * n_batches).reshape(self.n_iter, n_batches)
@@ -238,7 +240,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             Itself.
         """
         first = not hasattr(self, "components_")
-        X = self._check_images(X, reset=first)
+        with self._as_before_if_refused():
+            X = self._check_images(X, reset=first)
         if not hasattr(self, "random_state_"):
             self.random_state_ = check_random_state(self.random_state)
         state = self._begin(X, self.random_state_) if first else self._state()
@@ -316,8 +319,12 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.h_samples_ = state.chains
         self.pixel_means_, self.hidden_means_ = state.visible_offset, state.hidden_offset
 
-    def _watched_images(self, X, held_out, rng):
-        """Visible states of up to 1,000 training images, and of held-out ones if there are any."""
+    def _watched_images(self, X, held_out):
+        """Visible states of up to 1,000 training images, and of held-out ones if there are any.
+
+        They are drawn with a seed of their own: to watch does not change what is learned.
+        """
+        rng = np.random.RandomState(0)
         parts = [X[:: -(-len(X) // _WATCHED)]]
         if held_out is not None:
             parts.append(held_out[:_WATCHED])
@@ -436,7 +443,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         v = self._check_images(v, reset=False)
-        _check_whole("sweeps", sweeps, at_least=1)
+        check_whole(1, sweeps=sweeps)
         if random_state is None:
             if not hasattr(self, "random_state_"):
                 self.random_state_ = check_random_state(self.random_state)
@@ -453,8 +460,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def complete(self, images, observed, *, sweeps=150, burn_in=50, chains=1, random_state=None):
         """Fill in missing pixels by Gibbs sampling with the observed ones clamped.
 
-        Averages p(v | h) over the sweeps after burn-in, which has half the squared error
-        of a single binary sample.
+        Averages p(v | h) over the sweeps after burn-in. A binary sample instead would add
+        p(1 − p) to the squared error of each pixel.
 
         Parameters
         ----------
@@ -484,9 +491,9 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             If shapes disagree, a value is NaN or outside [0, 1], or nothing is observed.
         """
         images, observed = self._check_completion(images, observed)
-        _check_whole("burn_in", burn_in, at_least=0)
-        _check_whole("sweeps", sweeps, at_least=burn_in + 1)
-        _check_whole("chains", chains, at_least=1)
+        check_whole(0, burn_in=burn_in)
+        check_whole(burn_in + 1, sweeps=sweeps)
+        check_whole(1, chains=chains)
         if observed.all():
             return images
         rng = check_random_state(self.random_state if random_state is None else random_state)
@@ -550,7 +557,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         components : array of shape (n_components, n_features)
         intercept_hidden, intercept_visible : arrays of shape (n_components,) and (n_features,)
         pixel_means : array of shape (n_features,), optional
-            Where completion starts; σ of the visible biases unless given.
+            Means of the images it learned from, where completion and AIS start; σ of the
+            visible biases unless given.
         **parameters
             Of the estimator, for further training.
         """
@@ -630,6 +638,19 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         # A MinMaxScaler leaves values a rounding error above 1.
         return np.clip(X, 0, 1) if low < 0 or high > 1 else X
 
+    @contextlib.contextmanager
+    def _as_before_if_refused(self):
+        """Bad input leaves what the estimator knows of its input as it was."""
+        names = ("n_features_in_", "feature_names_in_")
+        before = {name: value for name, value in vars(self).items() if name in names}
+        try:
+            yield
+        except Exception:
+            for name in names:
+                vars(self).pop(name, None)
+            vars(self).update(before)
+            raise
+
     def _check_completion(self, images, observed):
         """Images with 0 where a pixel is missing, and a mask of the same shape."""
         check_is_fitted(self)
@@ -684,8 +705,3 @@ def _check_shapes(components, intercept_hidden, intercept_visible, pixel_means):
             raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
     if not all(np.isfinite(a).all() for a in (components, intercept_hidden, intercept_visible)):
         raise ValueError("components and intercepts must be finite")
-
-
-def _check_whole(name, value, at_least):
-    if not is_whole(value) or value < at_least:
-        raise ValueError(f"{name} must be a whole number of at least {at_least}, got {value!r}")

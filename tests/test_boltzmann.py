@@ -51,6 +51,7 @@ def test_blocks_of_random_numbers_leave_no_step_out(digits, monkeypatch):
     model = RBM(5, pixels="grey", batch_size=10)
     state = model._begin(images, np.random.RandomState(0))
     rates = np.zeros(31, np.float32)
+    rates[-1] = 1  # so that it matters which rate comes when
     offsets = []
     for words in (1, 4 * 10 * 789, 10**9):
         monkeypatch.setattr(boltzmann, "_WORDS_AT_ONCE", words)
@@ -58,6 +59,7 @@ def test_blocks_of_random_numbers_leave_no_step_out(digits, monkeypatch):
         inputs = images, batches, rates, np.int32(0), state
         after = boltzmann.learn_epoch(model._rule(), *inputs, compiled=False)
         offsets.append(after.visible_offset)
+        assert np.abs(after.parameters.visible_bias - state.parameters.visible_bias).max() > 0.1
     boltzmann._traced.cache_clear()
     np.testing.assert_allclose(offsets[0], offsets[2], atol=1e-6)
     np.testing.assert_allclose(offsets[1], offsets[2], atol=1e-6)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
+from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsRegressor
 
 from aehelpers import evaluate
@@ -56,7 +57,7 @@ def test_pca_is_the_projection_of_the_svd(rng):
 
 @pytest.mark.parametrize("n_components", [0, 13])
 def test_pca_refuses(rng, n_components):
-    with pytest.raises(ValueError, match=f"from 1 to 12, got {n_components}"):
+    with pytest.raises(ValueError, match=f"whole number from 1 to 12, got {n_components}"):
         evaluate.pca_reconstructions(rng.random((60, 12)), rng.random((20, 12)), n_components)
 
 
@@ -81,6 +82,7 @@ COMPLETIONS = [
     evaluate.mean_image_completion,
     lambda *images: evaluate.nearest_neighbours_completion(*images, n_neighbors=3),
     lambda *images: evaluate.ppca_completion(*images, n_components=3),
+    evaluate.linear_completion,
 ]
 
 
@@ -129,6 +131,20 @@ def test_nearest_neighbours_of_masks_of_their_own(rng):
         np.testing.assert_allclose(result[~mask], expected[~mask], rtol=1e-5)
 
 
+def test_linear_completion_is_least_squares(rng):
+    """Against scikit-learn's regression of the missing pixels on the observed ones."""
+    train = rng.random((300, 2)) @ rng.random((2, 9)) / 2 + 0.1 * rng.random((300, 9))
+    images, observed = train[:8].astype(np.float32), rng.random((8, 9)) < 0.5
+    observed[:, 0] = True
+    observed[0], observed[1] = np.arange(9) < 2, np.arange(9) < 7  # either system is solved
+    completed = evaluate.linear_completion(train, images, observed, ridge=1e-9)
+    for image, o, result in zip(images, observed, completed, strict=True):
+        peer = LinearRegression().fit(train[:, o], train[:, ~o])
+        np.testing.assert_allclose(result[~o], peer.predict([image[o]])[0], atol=1e-4)
+    with pytest.raises(ValueError, match="ridge must be above 0, got 0"):
+        evaluate.linear_completion(train, images, observed, ridge=0)
+
+
 def test_ppca_completion_is_the_conditional_mean_of_its_gaussian(rng):
     train = rng.normal(size=(500, 3)) @ rng.normal(size=(3, 8)) * 0.1 + 0.5
     train = np.clip(train + rng.normal(0, 0.02, train.shape), 0, 1)
@@ -151,6 +167,8 @@ def test_only_missing_pixels_are_scored():
         evaluate.missing_squared_error(images, completed, np.ones(3, bool))
     with pytest.raises(ValueError, match="one shape"):
         evaluate.missing_squared_error(images, completed[:, :2], observed)
+    with pytest.raises(ValueError, match="observed must be an array of bool, got int64"):
+        evaluate.missing_squared_error(images, completed, observed.astype(int))
 
 
 @pytest.mark.parametrize("complete", COMPLETIONS)
@@ -160,5 +178,11 @@ def test_completions_refuse(rng, complete):
         complete(train, images, np.array([[True] * 4, [False] * 4]))
     with pytest.raises(ValueError, match=r"images must lie in \[0, 1\]"):
         complete(train, images + 1, np.array([True, False, True, True]))
-    with pytest.raises(ValueError, match="n_neighbors must be from 1 to 10, got 11"):
+    for complete in COMPLETIONS:
+        with pytest.raises(ValueError, match="images must have 4 pixels, as x_train has, got 3"):
+            complete(train, images[:, :3], np.ones(3, bool))
+    for n_components in (0, 4, 0.9):
+        with pytest.raises(ValueError, match="n_components must be a whole number from 1 to 3"):
+            evaluate.ppca_completion(train, images, np.ones(4, bool), n_components=n_components)
+    with pytest.raises(ValueError, match="n_neighbors must be a whole number from 1 to 10, got 11"):
         evaluate.nearest_neighbours_completion(train, images, np.ones(4, bool), n_neighbors=11)

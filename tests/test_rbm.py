@@ -6,8 +6,9 @@ import sys
 
 import numpy as np
 import pytest
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import BernoulliRBM
 from sklearn.pipeline import make_pipeline
@@ -15,7 +16,7 @@ from sklearn.preprocessing import minmax_scale
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from aehelpers import boltzmann, data, rbm
+from aehelpers import boltzmann, data, partition, rbm
 from aehelpers.backend import tf
 from aehelpers.rbm import RBM
 from tests.machines import binary_states, small_rbm
@@ -36,7 +37,7 @@ def joint(model):
 @pytest.fixture(scope="module")
 def trained(digits):
     """Ten hidden units, trained in a second on the sample."""
-    model = RBM(10, learning_rate=0.1, batch_size=20, n_iter=5, random_state=0)
+    model = RBM(10, learning_rate=0.05, momentum=0.5, batch_size=20, n_iter=5, random_state=0)
     return model.fit(digits.x_train[:2000], held_out=digits.x_test)
 
 
@@ -165,6 +166,52 @@ def test_gibbs_leaves_the_distribution_where_it_is(rng):
         assert np.abs(counts / n - p).max() < 5 * np.sqrt(0.25 / n)
     means = model.gibbs(started, sweeps=2, probabilities=True, random_state=1).mean(0)
     np.testing.assert_allclose(means, p @ visible, atol=5 * np.sqrt(0.25 / n))
+
+
+@pytest.mark.parametrize("sweeps", [1, 3])
+def test_gibbs_goes_as_far_as_it_is_told(sweeps):
+    """From one state, the shares of all states are a row of the matrix of transitions."""
+    # Two modes, all units on and all off, between which a chain seldom moves.
+    model = RBM.from_parameters(np.full((3, 4), 2.0), np.full(3, -4.0), np.full(4, -3.0))
+    transitions = partition._sweep_probabilities(model, binary_states(4))
+    expected, other = (np.linalg.matrix_power(transitions, k)[11] for k in (sweeps, 4 - sweeps))
+    n = 200_000
+    error = 5 * np.sqrt(0.25 / n)
+    after = model.gibbs(np.tile([1.0, 0, 1, 1], (n, 1)), sweeps=sweeps, random_state=1)
+    shares = np.bincount((after @ [8, 4, 2, 1]).astype(int), minlength=16) / n
+    assert np.abs(shares - expected).max() < error
+    assert np.abs(shares - other).max() > 3 * error
+
+
+@pytest.mark.parametrize("n_steps", [1, 3])
+def test_persistent_chains_go_so_many_sweeps(rng, n_steps):
+    """From one hidden state, the statistics of the model are those after as many sweeps."""
+    model = RBM.from_parameters(np.full((3, 4), 2.0), np.full(3, -4.0), np.full(4, -3.0))
+    log_p, visible, hidden = joint(model)
+    n = 400_000
+    state = boltzmann.LearningState(
+        model._parameters(),
+        boltzmann.Parameters(*model._velocity),
+        np.tile(np.float32(hidden[5]), (n, 1)),
+        np.zeros(4, np.float32),
+        np.zeros(3, np.float32),
+    )
+    rule = boltzmann.LearningRule("pcd", n_steps, False, "grey", 0.0, 0.0)
+    image = np.float32([[0, 1, 1, 0]])
+    noise = tf.constant(rng.random(n * 7 * n_steps, dtype=np.float32))
+    after = boltzmann.learn(rule, state, image, 1.0, noise).parameters
+    first = softmax(log_p[:, 5])
+    later = np.linalg.matrix_power(partition._sweep_probabilities(model, visible), n_steps - 1)
+    shares = first @ later
+    slope = after.visible_bias.numpy() - model.intercept_visible_
+    np.testing.assert_allclose(slope, image[0] - shares @ visible, atol=5 * np.sqrt(0.25 / n))
+    rates = model.transform(visible)
+    slope = after.weights.numpy() - model.components_
+    expected = (
+        np.outer(model.transform(image.astype(float)), image)
+        - (rates * shares[:, np.newaxis]).T @ visible
+    )
+    np.testing.assert_allclose(slope, expected, atol=5 * np.sqrt(0.25 / n))
 
 
 @pytest.mark.parametrize("algorithm", ["pcd", "cd"])
@@ -391,7 +438,11 @@ def test_saved_and_loaded_in_another_process(trained, digits, tmp_path):
     loaded = RBM.load(path)
     assert loaded.get_params() == trained.get_params()
     assert loaded.history_ == trained.history_
-    np.testing.assert_array_equal(loaded.h_samples_, trained.h_samples_)
+    for name in ("h_samples_", "pixel_means_", "hidden_means_"):
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(trained, name))
+    for kept, velocity in zip(loaded._velocity, trained._velocity, strict=True):
+        np.testing.assert_array_equal(kept, velocity)
+    assert np.abs(loaded._velocity[0]).max() > 0
     assert [file.name for file in tmp_path.iterdir() if file.name.startswith(".")] == []
 
 
@@ -484,6 +535,28 @@ def test_values_that_are_no_pixels(trained, digits, value, message):
     with pytest.raises(ValueError, match=message):
         again.fit(digits.x_train[:20], held_out=images)
     np.testing.assert_array_equal(again.components_, before)
+
+
+def test_a_refused_fit_of_another_width_changes_nothing(rng):
+    model = small_rbm(rng)
+    before = model.transform(np.ones((1, 6)))
+    for images, held_out in ((np.full((5, 4), 2.0), None), (np.ones((5, 4)), np.ones((5, 6)))):
+        with pytest.raises(ValueError, match=r"must lie in|features"):
+            model.fit(images, held_out=held_out)
+        np.testing.assert_array_equal(model.transform(np.ones((1, 6))), before)
+        unfitted = RBM(3)
+        with pytest.raises(ValueError, match=r"must lie in|features"):
+            unfitted.fit(images, held_out=held_out)
+        with pytest.raises(NotFittedError):
+            unfitted.transform(images)
+
+
+def test_watching_does_not_change_what_is_learned(digits):
+    images = digits.x_train[:200]
+    models = [RBM(5, n_iter=2, random_state=0) for _ in range(2)]
+    models[0].fit(images)
+    models[1].fit(images, held_out=digits.x_test[:50])
+    np.testing.assert_array_equal(models[0].components_, models[1].components_)
 
 
 @pytest.mark.parametrize(
