@@ -114,7 +114,7 @@ def image_rows(rows, *, titles=None, seen="", name="image_rows", side=28):
     height, width = strip.shape
     margin = 0.75 if titles is not None else 0.1
     picture = Picture(WIDTH, (WIDTH - 0.9) * height / width + margin, name=name)
-    axes = picture.add_subplot()
+    axes = picture.add_subplot(anchor="W")  # centred, a long label could be cut
     axes.imshow(strip, vmin=0, vmax=1, cmap=_grey_with_missing())
     _frameless(axes)
     cell = side + _GAP

@@ -1,11 +1,13 @@
 """Figures: what they draw, their alternative text, and that they leave nothing behind."""
 
 import base64
+import io
 import subprocess
 import sys
 from types import SimpleNamespace
 
 import matplotlib as mpl
+import matplotlib.image
 import numpy as np
 import pytest
 
@@ -65,6 +67,13 @@ def test_missing_pixels_are_blue_and_nothing_else_is():
     np.testing.assert_allclose(colors[0, :3], 0.5, atol=0.01)
     assert tuple(colors[1, :3]) == mpl.colors.to_rgb(plots._MISSING)
     np.testing.assert_allclose(colors[2, :3], 1)
+
+
+@pytest.mark.parametrize("labels", [["original", "chain 1", "2", "3", "4", "20 chains"], ["a"]])
+def test_no_label_of_a_row_is_cut(labels):
+    picture = plots.image_rows({label: np.zeros((12, 784)) for label in labels})
+    shown = mpl.image.imread(io.BytesIO(picture.png()))[..., :3]
+    assert (shown[:, 0] == 1).all()
 
 
 def test_image_rows_show_each_image_where_it_belongs():

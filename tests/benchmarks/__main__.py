@@ -196,7 +196,7 @@ def ais_rows(x_train):
     """Of the RBM that notebook 05 trains, with one sweep at each β and with five."""
     rbm = RBM(
         20,
-        learning_rate=0.1,
+        learning_rate=0.2,
         final_learning_rate=0.0,
         batch_size=100,
         n_chains=200,
