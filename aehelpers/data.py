@@ -29,6 +29,7 @@ __all__ = [
     "as_generator",
     "binarize",
     "blocks",
+    "check_images",
     "check_mask",
     "load",
     "masking_noise",
@@ -241,7 +242,7 @@ def binarize(images, rng=None, *, how="sampled"):
     -------
     array of shape (n, n_pixels), float32
     """
-    images = _check_images(images)
+    images = check_images(images)
     if how == "thresholded":
         return (images > 0.5).astype(np.float32)
     if how != "sampled":
@@ -264,7 +265,7 @@ def add_gaussian_noise(images, sigma, rng):
     -------
     array of shape (n, n_pixels), float32
     """
-    images = _check_images(images)
+    images = check_images(images)
     if not 0 <= sigma < float("inf"):
         raise ValueError(f"sigma must be at least 0, got {sigma}")
     noisy = as_generator(rng).standard_normal(images.shape, dtype=np.float32)
@@ -289,7 +290,7 @@ def mean_of_noise(images, sigma):
     -------
     array of shape (n, n_pixels), float32
     """
-    images = _check_images(images)
+    images = check_images(images)
     if not 0 < sigma < float("inf"):
         raise ValueError(f"sigma must be above 0, got {sigma}")
     low, high = -images / sigma, (1 - images) / sigma
@@ -311,7 +312,7 @@ def masking_noise(images, share, rng):
     -------
     array of shape (n, n_pixels), float32
     """
-    images = _check_images(images)
+    images = check_images(images)
     if not 0 <= share <= 1:
         raise ValueError(f"share must lie from 0 to 1, got {share}")
     kept = as_generator(rng).random(images.shape, dtype=np.float32) >= share
@@ -405,7 +406,7 @@ def observed_part(images, observed):
             "observed must be True for at least one pixel of each image, "
             f"got none for image {blank[0]}"
         )
-    return _check_images(np.where(observed, images, np.float32(0))), observed
+    return check_images(np.where(observed, images, np.float32(0))), observed
 
 
 def check_mask(observed, shape):
@@ -418,7 +419,7 @@ def check_mask(observed, shape):
     return np.broadcast_to(observed, shape)
 
 
-def _check_images(images):
+def check_images(images):
     """`images` as float32 of shape (n, n_pixels), checked to lie in [0, 1]."""
     images = np.asarray(images, dtype=np.float32)
     if images.ndim != 2:

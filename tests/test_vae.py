@@ -1,0 +1,324 @@
+"""The VAE against quadrature, its gradient against differences, paths against geometry."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy.special import expit, logsumexp
+from scipy.stats import norm
+
+from aehelpers import data, vae
+from aehelpers.autoencoders import Autoencoder
+from aehelpers.backend import keras, tf
+from aehelpers.vae import VAE
+
+
+@pytest.fixture
+def small(rng):
+    """Four pixels, one latent dimension, weights at random: all integrals can be done."""
+    keras.utils.set_random_seed(0)
+    model = VAE(1, hidden_sizes=[3], n_pixels=4, activation="tanh")
+    model.set_weights([rng.normal(0, 0.6, weights.shape) for weights in model.get_weights()])
+    model.kl_weight.assign(1.0)
+    return model
+
+
+def by_quadrature(model, images):
+    """ln p(x), E_q[ln p(x | z)] and KL(q ‖ p) of each image, on a grid of z."""
+    z = np.linspace(-12, 12, 20_001)
+    p = model.decode(z[:, np.newaxis]).astype(float)
+    log_p = images @ np.log(p).T + (1 - images) @ np.log1p(-p).T
+    step = np.log(z[1] - z[0])
+    mean, log_var = (np.float64(part) for part in model.encode(images))
+    log_q = norm.logpdf(z, mean, np.exp(log_var / 2))
+    q = np.exp(log_q + step)
+    evidence = logsumexp(log_p + norm.logpdf(z) + step, axis=1)
+    return evidence, (q * log_p).sum(1), (q * (log_q - norm.logpdf(z))).sum(1)
+
+
+@pytest.fixture
+def bits(rng):
+    return rng.integers(2, size=(6, 4)).astype(np.float32)
+
+
+def test_kl_is_the_mean_log_ratio(rng):
+    mean, log_var = rng.normal(size=(3, 2)), rng.normal(size=(3, 2))
+    z = mean + np.exp(log_var / 2) * rng.normal(size=(400_000, 3, 2))
+    log_ratio = norm.logpdf(z, mean, np.exp(log_var / 2)) - norm.logpdf(z)
+    sums = log_ratio.sum(-1)
+    error = 5 * sums.std(0) / np.sqrt(len(z))
+    assert (np.abs(vae.gaussian_kl(mean, log_var) - sums.mean(0)) < error).all()
+    np.testing.assert_allclose(
+        vae.gaussian_kl(tf.constant(mean), tf.constant(log_var)), vae.gaussian_kl(mean, log_var)
+    )
+    assert vae.gaussian_kl(np.zeros((1, 7)), np.zeros((1, 7))) == 0
+
+
+def test_bound_and_its_terms_are_the_integrals(small, bits):
+    _, log_p, kl = by_quadrature(small, bits)
+    bound = small.negative_elbo(bits, draws=20_000)
+    np.testing.assert_allclose(bound.kl, kl, rtol=1e-4)
+    np.testing.assert_allclose(bound.reconstruction, -log_p, atol=0.05)
+    np.testing.assert_allclose(bound.total, kl - log_p, atol=0.05)
+    assert bound.pixels == "binary"
+    assert small.negative_elbo(bits / 2).pixels == "grey"
+    means = bound.means()
+    assert means["total"][0] == pytest.approx(bound.total.mean())
+    assert means["kl"][1] == pytest.approx(bound.kl.std(ddof=1) / np.sqrt(6))
+
+
+def test_importance_weighted_bound_falls_to_the_likelihood(small, bits):
+    evidence, log_p, kl = by_quadrature(small, bits)
+    bounds = [
+        np.mean([small.importance_weighted_bound(bits, k, seed).mean() for seed in range(10)])
+        for k in (1, 10, 1000)
+    ]
+    assert bounds[0] > bounds[1] > bounds[2]
+    assert bounds[0] == pytest.approx((kl - log_p).mean(), abs=0.2)
+    np.testing.assert_allclose(small.importance_weighted_bound(bits, 20_000), -evidence, atol=0.03)
+
+
+@pytest.mark.parametrize("k", [1, 7, 500, 1201])
+def test_blocks_of_draws_are_all_counted(small, bits, k):
+    """The decoder ignores its code, the encoder is the prior: every draw weighs the same."""
+    small.set_weights([np.zeros_like(weights) for weights in small.get_weights()])
+    np.testing.assert_allclose(small.importance_weighted_bound(bits, k), 4 * np.log(2), rtol=1e-5)
+    np.testing.assert_allclose(
+        small.negative_elbo(bits, k).reconstruction, 4 * np.log(2), rtol=1e-5
+    )
+
+
+def test_gaussian_decoder_is_a_density(rng, bits):
+    model = VAE(1, hidden_sizes=[3], n_pixels=4, decoder_kind="gaussian", sigma=0.3)
+    codes = rng.normal(size=(6, 1)).astype(np.float32)
+    expected = norm.logpdf(bits, model.decode(codes), 0.3).sum(1)
+    np.testing.assert_allclose(model._log_likelihood(bits, codes), expected, rtol=1e-5)
+
+
+def test_gradient_is_the_slope_of_the_bound(small, bits):
+    """By the reparameterized draws, against differences of the bound by quadrature."""
+    small.compile(keras.optimizers.SGD(1.0))
+    before = small.get_weights()
+    images = np.tile(bits, (50_000, 1))
+    small.train_step((images, None, None))
+    steps = [new - old for new, old in zip(small.get_weights(), before, strict=True)]
+
+    def bound():
+        _, log_p, kl = by_quadrature(small, bits)
+        return (kl - log_p).mean()
+
+    for place, weights in enumerate(before[:-1]):  # the last is the weight of the KL
+        step = np.zeros_like(weights)
+        step.flat[0] = 1e-2
+        values = []
+        for sign in (1, -1):
+            moved = [*before[:place], weights + sign * step, *before[place + 1 :]]
+            small.set_weights(moved)
+            values.append(bound())
+        slope = (values[0] - values[1]) / 2e-2
+        assert -steps[place].flat[0] == pytest.approx(slope, abs=0.02)
+
+
+def test_history_has_the_terms_in_nats_per_image(digits):
+    model = VAE(4, hidden_sizes=[32])
+    model.compile("adam")
+    history = model.fit(
+        digits.x_train, epochs=3, batch_size=100, validation_data=digits.x_test, verbose=0
+    ).history
+    assert set(history) >= {"loss", "reconstruction", "kl", "val_loss", "val_kl"}
+    for epoch in range(3):
+        assert history["loss"][epoch] == pytest.approx(
+            history["reconstruction"][epoch] + history["kl"][epoch], rel=1e-5
+        )
+    assert history["val_loss"][-1] < 250 < history["val_loss"][0]
+    found = model.evaluate(digits.x_test, return_dict=True)["loss"]
+    assert model.negative_elbo(digits.x_test).total.mean() == pytest.approx(found, abs=1)
+    assert model.active_units(digits.x_test).shape == (4,)
+
+
+def test_parameters_as_counted():
+    model = VAE(20, hidden_sizes=[512])
+    assert model.encoder.count_params() == 422_440
+    assert model.decoder.count_params() == 412_944
+
+
+def test_two_fits_agree_to_the_bit(digits):
+    results = []
+    for _ in range(2):
+        keras.utils.set_random_seed(3)
+        model = VAE(2, hidden_sizes=[16], pixels="sampled")
+        model.compile("adam")
+        model.fit(digits.x_train[:500], epochs=2, verbose=0)
+        results.append(model.get_weights())
+    for first, second in zip(*results, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("pixels", ["grey", "sampled", "thresholded"])
+def test_what_becomes_of_grey_pixels(pixels):
+    model = VAE(2, hidden_sizes=[4], n_pixels=3, pixels=pixels)
+    images = np.tile(np.float32([[0.0, 0.3, 1.0]]), (20_000, 1))
+    seen = model._binarized(tf.constant(images)).numpy()
+    expected = {"grey": 0.3, "sampled": 0.3, "thresholded": 0.0}[pixels]
+    np.testing.assert_allclose(seen.mean(0), [0, expected, 1], atol=0.02)
+    assert set(np.unique(seen)) == ({0, np.float32(0.3), 1} if pixels == "grey" else {0, 1})
+
+
+def test_warm_up_and_beta(digits):
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            weight = (logs["loss"] - logs["reconstruction"]) / logs["kl"]
+            seen.append(round(weight, 3))
+
+    model = VAE(2, hidden_sizes=[8], beta=2.0)
+    model.compile("adam")
+    callbacks = [vae.KLWarmUp(4), Watch()]
+    model.fit(digits.x_train[:200], epochs=5, callbacks=callbacks, verbose=0)
+    np.testing.assert_allclose(seen, [0.5, 1.0, 1.5, 2.0, 2.0], atol=0.01)
+
+
+def test_saved_and_loaded_in_another_process(digits, tmp_path):
+    model = VAE(
+        3, hidden_sizes=[16, 8], beta=0.5, pixels="sampled", decoder_kind="gaussian", sigma=0.2
+    )
+    model.compile("adam")
+    model.fit(digits.x_train[:200], verbose=0)
+    path = tmp_path / "model.keras"
+    model.save(path)
+    np.save(tmp_path / "images.npy", digits.x_test[:5])
+    script = (
+        "import sys, numpy as np; from aehelpers.vae import VAE; model = VAE.load(sys.argv[1]); "
+        "np.save(sys.argv[3], model.reconstruct(np.load(sys.argv[2])))"
+    )
+    files = [str(path), str(tmp_path / "images.npy"), str(tmp_path / "rebuilt.npy")]
+    subprocess.run([sys.executable, "-c", script, *files], check=True)
+    np.testing.assert_allclose(np.load(files[2]), model.reconstruct(digits.x_test[:5]), atol=1e-6)
+    loaded = VAE.load(path)
+    assert loaded.get_config() == model.get_config()
+    loaded.fit(digits.x_train[:200], verbose=0)
+
+
+def test_saved_models_that_are_refused(tmp_path):
+    other = Autoencoder([4], n_pixels=6)
+    other.compile()
+    other.save(tmp_path / "other.keras")
+    with pytest.raises(ValueError, match="holds a Autoencoder, not a VAE"):
+        VAE.load(tmp_path / "other.keras")
+    VAE(2, hidden_sizes=[4]).save(tmp_path / "whole.keras")
+    whole = (tmp_path / "whole.keras").read_bytes()
+    (tmp_path / "cut.keras").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match="is not a whole file of a saved VAE"):
+        VAE.load(tmp_path / "cut.keras")
+    with pytest.raises((ValueError, FileNotFoundError), match="nowhere"):
+        VAE.load(tmp_path / "nowhere.keras")
+
+
+def test_samples_and_codes(digits):
+    model = VAE(5, hidden_sizes=[16])
+    np.testing.assert_array_equal(model.sample(3, seed=1), model.sample(3, seed=1))
+    assert model.sample(3).shape == (3, 784)
+    mean, log_var = model.encode(digits.x_test[:4])
+    assert mean.shape == log_var.shape == (4, 5)
+    np.testing.assert_allclose(model.predict(digits.x_test[:4]), model.decode(mean), atol=1e-6)
+    logits = mean @ np.zeros((5, 784))
+    assert (np.abs(model.decode(mean) - expit(logits)) < 0.5).all()
+
+
+def test_loss_that_is_not_finite_names_epoch_and_term(digits):
+    keras.utils.set_random_seed(0)
+    model = VAE(2, hidden_sizes=[8])
+    model.compile(keras.optimizers.SGD(0.001))
+    model.fit(digits.x_train[:100], verbose=0)
+    before = model.get_weights()
+    model.compile(keras.optimizers.SGD(1e6))
+    with pytest.raises(FloatingPointError, match="the KL is no longer finite in epoch 1"):
+        model.fit(digits.x_train[:100], epochs=3, verbose=0)
+    for weights, old in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weights, old)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"latent_dim": 0}, "latent_dim must be a whole number of at least 1, got 0"),
+        ({"latent_dim": 2.0}, "latent_dim must be a whole number"),
+        ({"hidden_sizes": [5, 0]}, "hidden_sizes must be a whole number of at least 1, got 0"),
+        ({"decoder_kind": "poisson"}, "decoder_kind must be one of bernoulli, gaussian"),
+        ({"pixels": "gray"}, "pixels must be one of grey, sampled, thresholded, got 'gray'"),
+        ({"sigma": 0}, "sigma must be above 0, got 0"),
+        ({"beta": -1}, "beta must be at least 0, got -1"),
+    ],
+)
+def test_parameters_out_of_range(arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        VAE(**arguments)
+
+
+def test_images_that_are_refused(digits):
+    model = VAE(2, hidden_sizes=[4])
+    model.compile("adam")
+    good = digits.x_train[:8]
+    for use in (model.fit, model.evaluate, model.encode, model.negative_elbo):
+        with pytest.raises(ValueError, match=r"images must lie in \[0, 1\]"):
+            use(good * 2)
+        with pytest.raises(ValueError, match="images must have 784 pixels, got 783"):
+            use(good[:, :783])
+    with pytest.raises(ValueError, match=r"images must lie in \[0, 1\]"):
+        model.fit(good, validation_data=good - 1)
+    with pytest.raises(ValueError, match="k must be a whole number of at least 1, got 0"):
+        model.importance_weighted_bound(good, 0)
+    with pytest.raises(ValueError, match="draws must be a whole number of at least 1, got 0"):
+        model.negative_elbo(good, 0)
+    with pytest.raises(ValueError, match=r"codes must have shape \(n, 2\), got \(3, 4\)"):
+        model.decode(np.zeros((3, 4)))
+
+
+# Interpolation
+
+
+@pytest.mark.parametrize("kind", ["linear", "spherical"])
+def test_interpolates_lie_evenly_between_the_ends(rng, kind):
+    a, b = rng.normal(size=(2, 6))
+    path = vae.interpolate(a, b, 7, kind)
+    assert path.shape == (7, 6)
+    np.testing.assert_allclose(path[::-1], vae.interpolate(b, a, 7, kind), atol=1e-6)
+    a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
+    path = np.vstack([a, vae.interpolate(a, b, 7, kind), b])
+    steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    np.testing.assert_allclose(steps, steps[0], rtol=1e-4)
+    norms = np.linalg.norm(path, axis=1)
+    assert np.allclose(norms, 1, atol=1e-5) == (kind == "spherical")
+
+
+def test_interpolation_of_many_pairs(rng):
+    a, b = rng.normal(size=(2, 4, 3))
+    for kind in ("linear", "spherical"):
+        paths = vae.interpolate(a, b, 5, kind)
+        assert paths.shape == (4, 5, 3)
+        np.testing.assert_allclose(paths[2], vae.interpolate(a[2], b[2], 5, kind), atol=1e-6)
+    np.testing.assert_allclose(vae.interpolate(a, b, 1)[:, 0], (a + b) / 2, atol=1e-6)
+    along = vae.interpolate(a[0], 3 * a[0], 1, "spherical")[0]
+    np.testing.assert_allclose(along, 2 * a[0], atol=1e-5)
+
+
+def test_interpolation_that_is_refused():
+    with pytest.raises(ValueError, match=r"one shape, got \(2,\) and \(3,\)"):
+        vae.interpolate(np.zeros(2), np.ones(3), 7)
+    with pytest.raises(ValueError, match="the codes must differ, got a code and itself"):
+        vae.interpolate(np.ones((2, 3)), np.stack([np.zeros(3), np.ones(3)]), 7)
+    with pytest.raises(ValueError, match="steps must be a whole number of at least 1, got 0"):
+        vae.interpolate(np.zeros(2), np.ones(2), 0)
+    with pytest.raises(ValueError, match="kind must be one of linear, spherical, got 'cubic'"):
+        vae.interpolate(np.zeros(2), np.ones(2), 7, "cubic")
+    for end in (np.zeros(2), -np.ones(2)):
+        with pytest.raises(ValueError, match="no great circle is the shortest"):
+            vae.interpolate(end, np.ones(2), 7, "spherical")
+
+
+def test_grey_and_binary_are_told_apart(digits):
+    model = VAE(2, hidden_sizes=[4])
+    assert model.negative_elbo(digits.x_test[:3], 1).pixels == "grey"
+    assert model.negative_elbo(data.binarize(digits.x_test[:3], 0), 1).pixels == "binary"
