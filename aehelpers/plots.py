@@ -11,6 +11,7 @@ import functools
 import io
 
 import matplotlib as mpl
+import matplotlib.patches
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
@@ -20,8 +21,11 @@ __all__ = [
     "bars",
     "completion_grid",
     "curves",
+    "decoded_plane",
     "image_rows",
+    "latent_scatter",
     "learning_curves",
+    "path_grid",
     "pixel_map",
     "signed_images",
 ]
@@ -49,6 +53,21 @@ _MISSING = "#0072B2"  # of a pixel that is not there: neither black nor white no
 
 # One colour for each model, in every figure; others take what the palette has left.
 _COLORS = {"PCA": PALETTE[6], "shallow": PALETTE[0], "deep": PALETTE[1], "denoising": PALETTE[2]}
+
+
+# Ten classes that colour-blind readers can tell apart, after Tol's "muted" (2021), with black.
+_CLASS_COLORS = (
+    "#CC6677",
+    "#332288",
+    "#DDCC77",
+    "#117733",
+    "#88CCEE",
+    "#882255",
+    "#44AA99",
+    "#999933",
+    "#AA4499",
+    "#222222",
+)
 
 
 class Picture(Figure):
@@ -166,6 +185,126 @@ def completion_grid(originals, given, completed, *, seen="", name="completion_gr
 
 
 @_styled
+def path_grid(paths, ends, labels, *, class_names=None, seen="", name="path_grid", side=28):
+    """Paths from image to image, one in a row, with what a classifier sees on the way.
+
+    Parameters
+    ----------
+    paths : array of shape (n_paths, n_images, side * side)
+        Values in [0, 1]. The first and the last column are framed: they are real images.
+    ends : array of shape (n_paths, 2)
+        The true labels of these two.
+    labels : array of shape (n_paths, n_images - 2)
+        The label that the classifier gives each image between them, written into its corner:
+        in blue if it is that of an end, in orange if it is a third.
+    class_names : sequence of str, optional
+        What to call the labels of the ends; their numbers without it.
+    seen : str
+        A sentence for the alternative text: what there is to see.
+    """
+    paths = np.asarray(paths)
+    n, steps = paths.shape[:2]
+    cell = side + _GAP
+    field = np.concatenate([_mosaic(path, columns=steps, side=side) for path in paths])
+    picture = Picture(WIDTH, (WIDTH - 0.7) * n / steps + 0.35, name=name)
+    axes = picture.add_subplot(anchor="W")
+    axes.imshow(field, vmin=0, vmax=1)
+    _frameless(axes)
+    name_of = str if class_names is None else class_names.__getitem__
+    names = [[name_of(label) for label in pair] for pair in ends]
+    is_long = any(len(name) > 3 for pair in names for name in pair)
+    arrow = " →\n" if is_long else " → "
+    axes.set_yticks((np.arange(n) + 0.5) * cell, [arrow.join(pair) for pair in names])
+    axes.xaxis.tick_top()
+    between = [f"{step}/{steps - 1}" for step in range(1, steps - 1)]
+    axes.set_xticks((np.arange(steps) + 0.5) * cell, ["test image", *between, "test image"])
+    for row, column in np.ndindex(labels.shape):
+        third = labels[row, column] not in ends[row]
+        place = ((column + 1) * cell + 2.5, row * cell + 2.5)
+        color = PALETTE[4] if third else PALETTE[5]
+        axes.text(*place, labels[row, column], color=color, va="top", fontsize=8, fontweight="bold")
+    for column in (0, steps - 1):
+        frame = ((column * cell, 0), cell - 1, len(field) - 1)
+        axes.add_patch(mpl.patches.Rectangle(*frame, fill=False, ec=PALETTE[0], lw=1.5))
+    thirds = int((labels[..., np.newaxis] != np.asarray(ends)[:, np.newaxis]).all(-1).any(1).sum())
+    picture.alt = (
+        f"{n} rows of {steps} images, from one test image to another: "
+        f"{', '.join(' to '.join(pair) for pair in names)}. A classifier sees a third label on the "
+        f"way in {thirds} of them. {seen}"
+    ).strip()
+    return picture
+
+
+@_styled
+def latent_scatter(codes, labels, class_names, *, axes_names=("z₁", "z₂"), seen="", name="scatter"):
+    """Codes of two units, one dot an image, coloured by class.
+
+    Parameters
+    ----------
+    codes : array of shape (n, 2)
+    labels : int array of shape (n,)
+    class_names : sequence of str
+        A class's name stands at the median of its codes, and in the legend.
+    seen : str
+        A sentence for the alternative text: what there is to see.
+    """
+    picture = Picture(7.6, 6.2, name=name)
+    axes = picture.add_subplot()
+    present = np.unique(labels)
+    for label in present:
+        color, own = _CLASS_COLORS[label % len(_CLASS_COLORS)], codes[labels == label]
+        axes.plot(*own.T, ".", color=color, ms=3, alpha=0.45, mew=0)
+        axes.plot([], [], "o", color=color, label=class_names[label])
+        axes.annotate(
+            class_names[label],
+            np.median(own, axis=0),
+            ha="center",
+            va="center",
+            fontweight="bold",
+            bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": color, "alpha": 0.85},
+        )
+    axes.set_xlabel(axes_names[0])
+    axes.set_ylabel(axes_names[1])
+    axes.set_aspect("equal", "datalim")
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    picture.alt = (
+        f"{len(codes)} codes of images as dots in the plane, coloured by class: "
+        f"{', '.join(class_names[label] for label in present)}. {seen}"
+    ).strip()
+    return picture
+
+
+@_styled
+def decoded_plane(images, values, *, axes_names=("z₁", "z₂"), seen="", name="plane", side=28):
+    """The images that a grid of codes of two units is decoded to.
+
+    Parameters
+    ----------
+    images : array of shape (n², side * side)
+        The first unit grows from left to right, the second from the bottom up.
+    values : array of shape (n,)
+        The values that each unit takes.
+    seen : str
+        A sentence for the alternative text: what there is to see.
+    """
+    n = len(values)
+    grid = np.reshape(images, (n, n, side, side))[::-1]  # the largest second unit on top
+    field = grid.transpose(0, 2, 1, 3).reshape(n * side, n * side)
+    half = (values[-1] - values[0]) / (n - 1) / 2
+    low, high = values[0] - half, values[-1] + half
+    picture = Picture(7.6, 7.4, name=name)
+    axes = picture.add_subplot()
+    axes.imshow(field, vmin=0, vmax=1, extent=(low, high, low, high))
+    axes.set_xlabel(axes_names[0])
+    axes.set_ylabel(axes_names[1])
+    picture.alt = (
+        f"{n} by {n} images decoded from codes between {values[0]:g} and {values[-1]:g} in both "
+        f"units. {seen}"
+    ).strip()
+    return picture
+
+
+@_styled
 def signed_images(images, *, axis, titles=None, columns=6, seen="", name="signed_images", side=28):
     """Images with negative values dark, zero mid-grey and positive values light.
 
@@ -204,28 +343,37 @@ def signed_images(images, *, axis, titles=None, columns=6, seen="", name="signed
 
 
 @_styled
-def curves(series, *, axis, x_axis="epoch", levels=None, name="curves"):
-    """One value after each epoch, as a line for each model.
+def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, name="curves"):
+    """A line for each model: one value after each epoch, or at each place in `x`.
 
     Parameters
     ----------
     series : dict of str to sequence of float
     axis, x_axis : str
         What the values are, with their unit, and what they are counted by.
+    x : sequence of float, optional
+        Where the values of every line belong; 1, 2, ... without it.
+    log_x : bool
+        Draw `x` on a logarithmic scale, with ticks at its values.
     levels : dict of str to float, optional
         Dashed lines across, to compare with.
     """
     picture = Picture(WIDTH, 3.4, name=name)
     axes = picture.add_subplot()
     for order, (label, values) in enumerate(series.items()):
-        steps = np.arange(1, len(values) + 1)
-        axes.plot(steps, values, "o-", color=_color(label, order), ms=4, label=label)
+        places = np.arange(1, len(values) + 1) if x is None else x
+        axes.plot(places, values, "o-", color=_color(label, order), ms=4, label=label)
     for order, (label, level) in enumerate((levels or {}).items()):
         color = PALETTE[(len(series) + order) % len(PALETTE)]
         axes.axhline(level, color=color, ls="--", lw=1, label=label)
     axes.set_xlabel(x_axis)
     axes.set_ylabel(axis)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if log_x:
+        axes.set_xscale("log")
+        axes.set_xticks(x, [f"{place:g}" for place in x])
+        axes.minorticks_off()
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     ends = "; ".join(
         f"{label} from {values[0]:.3g} to {values[-1]:.3g}" for label, values in series.items()

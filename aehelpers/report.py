@@ -10,7 +10,7 @@ import textwrap
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-__all__ = ["MIME_TYPE", "Result", "Results", "Table", "read_results", "show_source"]
+__all__ = ["MIME_TYPE", "Result", "Results", "Table", "layers", "read_results", "show_source"]
 
 MIME_TYPE = "application/vnd.aehelpers.results+json"
 
@@ -130,6 +130,24 @@ class Table:
         if self.data is not None:
             bundle[MIME_TYPE] = self.data
         return bundle
+
+
+def layers(*models):
+    """The layers of Keras models, with shapes and numbers of parameters, as a `Table`.
+
+    Parameters
+    ----------
+    *models : keras.Model
+        Built ones, each with a name and a list of layers.
+    """
+    rows = []
+    for model in models:
+        for layer in model.layers:
+            shape = " × ".join("n" if size is None else str(size) for size in layer.output.shape)
+            kind = type(layer).__name__
+            rows.append((model.name, layer.name, kind, shape, f"{layer.count_params():,}"))
+        rows.append((model.name, "in all", "", "", f"{model.count_params():,}"))
+    return Table(("model", "layer", "kind", "output", "parameters"), rows)
 
 
 def read_results(notebook):
