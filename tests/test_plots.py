@@ -35,6 +35,9 @@ def every_figure(images, histories):
             {"20 %": np.where(images[:2] > 0, images[:2], np.nan)},
             {"20 units": {"20 %": images[:2]}, "500 units": {"20 %": images[:2]}},
         ),
+        plots.path_grid(images[:10].reshape(2, 5, -1), [(1, 7), (3, 3)], np.full((2, 3), 7)),
+        plots.latent_scatter(images[:9, 300:302], np.arange(9) % 3, ["bag", "shoe", "coat"]),
+        plots.decoded_plane(images[:9], np.linspace(-3, 3, 3)),
     ]
 
 
@@ -86,6 +89,42 @@ def test_image_rows_show_each_image_where_it_belongs():
     assert (strip[0] == 1).all()  # the gap is white
     assert picture.axes[0].images[0].get_clim() == (0, 1)
     assert [label.get_text() for label in picture.axes[0].get_yticklabels()] == ["top", "bottom"]
+
+
+def test_a_third_label_on_a_path_is_told_from_those_of_the_ends():
+    labels = np.array([[1, 5, 7], [3, 3, 3]])
+    picture = plots.path_grid(np.zeros((2, 5, 784)), [(1, 7), (3, 3)], labels)
+    texts = [(t.get_text(), t.get_color()) for t in picture.axes[0].texts]
+    assert [text for text, _ in texts] == ["1", "5", "7", "3", "3", "3"]
+    assert [text for text, color in texts if color == plots.PALETTE[4]] == ["5"]
+    assert "a third label on the way in 1 of them" in picture.alt
+    rows = [label.get_text() for label in picture.axes[0].get_yticklabels()]
+    assert rows == ["1 → 7", "3 → 3"]
+    assert len(picture.axes[0].patches) == 2  # the frames around the real images
+
+
+def test_plane_has_the_first_unit_to_the_right_and_the_second_upwards():
+    grey = np.arange(9)[:, np.newaxis] * np.ones((9, 784)) / 8
+    field = plots.decoded_plane(grey, np.linspace(-3, 3, 3)).axes[0].images[0]
+    corners = field.get_array()[[-1, -1, 0], [0, -1, 0]]  # bottom left, bottom right, top left
+    np.testing.assert_allclose(corners, [0, 2 / 8, 6 / 8])
+    assert field.get_extent() == [-4.5, 4.5, -4.5, 4.5]
+
+
+def test_scatter_names_each_class_where_it_is(rng):
+    codes = rng.normal(size=(60, 2)) / 10 + np.repeat([[0, 0], [5, 5], [-5, 5]], 20, axis=0)
+    axes = plots.latent_scatter(codes, np.repeat([0, 4, 9], 20), list("0123456789")).axes[0]
+    places = {text.get_text(): text.xy for text in axes.texts}
+    np.testing.assert_allclose(places["4"], (5, 5), atol=0.2)
+    assert set(places) == {"0", "4", "9"}
+
+
+def test_curves_at_given_places():
+    picture = plots.curves({"a": [3, 2, 1]}, axis="y", x_axis="K", x=[1, 10, 40], log_x=True)
+    axes = picture.axes[0]
+    np.testing.assert_allclose(axes.lines[0].get_xdata(), [1, 10, 40])
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "10", "40"]
+    assert axes.get_xscale() == "log"
 
 
 def test_rows_must_be_of_one_length(images):

@@ -1,6 +1,7 @@
 """Marks, the data stored in a notebook, and the source that is shown."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -106,3 +107,14 @@ class Owner:
 )
 def test_show_source(function, source):
     assert report.show_source(function).data == f"```python\n{source}\n```"
+
+
+def test_layers_with_shapes_and_parameters():
+    inner = SimpleNamespace
+    dense = type("Dense", (), {"name": "hidden", "output": inner(shape=(None, 20))})()
+    dense.count_params = lambda: 1520
+    model = inner(name="encoder", layers=[dense], count_params=lambda: 1520)
+    table = report.layers(model, model)
+    assert table.rows[0] == ["encoder", "hidden", "Dense", "n × 20", "1,520"]
+    assert table.rows[1] == ["encoder", "in all", "", "", "1,520"]
+    assert len(table.rows) == 4

@@ -9,6 +9,15 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 GOLDEN = Path(__file__).parent / "golden"
 
 PARAMETERS = {
+    "02_vae_interpolation": {
+        "dataset": "mnist-sample",
+        "code_units": 4,
+        "hidden_sizes": [32],
+        "epochs": 2,
+        "n_between": 3,
+        "n_pairs": 3,
+        "n_measured": 60,
+    },
     "03_fashion_autoencoders": {
         "dataset": "fashion-mnist-sample",
         "compare_with": "mnist-sample",
@@ -30,6 +39,22 @@ PARAMETERS = {
         "ais_chains": 50,
         "ais_steps": 500,
         "half_chains": 3,
+    },
+    "06_vae_manifold": {
+        "dataset": "mnist-sample",
+        "code_units": [2, 4],
+        "hidden_sizes": [32],
+        "epochs": 4,
+        "epochs_larger": 1,
+        "n_side": 8,
+    },
+    "08_vae_elbo_tradeoff": {
+        "dataset": "mnist-sample",
+        "latent_dims": [2, 5],
+        "hidden_units": 32,
+        "epochs": 2,
+        "sizes": [2],
+        "betas": [0.5],
     },
 }
 
