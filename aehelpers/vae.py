@@ -214,15 +214,18 @@ class VAE(EpochModel):
         Raises
         ------
         ValueError
-            If images have another size or a value outside [0, 1].
+            If images have another size or a value outside [0, 1], or come with weights.
         FloatingPointError
             If a term of the loss is no longer finite. The weights from before that epoch
             are kept.
         """
+        _refuse_weights("fit", kwargs)
         x = self._checked(x, y)
-        if validation_data is not None:
-            if isinstance(validation_data, (tuple, list)):
-                validation_data = self._checked(*validation_data)
+        if isinstance(validation_data, (tuple, list)):
+            validation_data, targets, weights = arguments.unpack(validation_data)
+            _refuse_weights("fit", {"sample_weight": weights})
+            validation_data = (self._checked(validation_data, targets),)
+        elif validation_data is not None:
             validation_data = (self._checked(validation_data),)
         callbacks = [] if callbacks is None else callbacks
         callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
@@ -235,6 +238,7 @@ class VAE(EpochModel):
 
     def evaluate(self, x, y=None, **kwargs):
         """The loss and its terms at one draw of z; arguments as in `EpochModel.evaluate`."""
+        _refuse_weights("evaluate", kwargs)
         return super().evaluate(self._checked(x, y), **kwargs)
 
     def _checked(self, images, y=None):
@@ -682,6 +686,13 @@ def _check_beta(beta):
     if not 0 <= beta < math.inf:
         raise ValueError(f"beta must be at least 0, got {beta}")
     return float(beta)
+
+
+def _refuse_weights(method, given):
+    if given.get("sample_weight") is not None:
+        raise ValueError(
+            f"{method} of a VAE cannot serve sample_weight: repeat the images that count for more"
+        )
 
 
 def _kind_of(images):

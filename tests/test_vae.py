@@ -289,6 +289,24 @@ def test_samples_and_codes(digits):
     assert (np.abs(model.decode(mean) - expit(logits)) < 0.5).all()
 
 
+def test_samples_are_decoded_draws_from_the_prior():
+    """A decoder that gives back its code shows what it was given."""
+    model = VAE(3, hidden_sizes=[], n_pixels=3, decoder_kind="gaussian")
+    model.decoder.set_weights([np.eye(3), np.zeros(3)])
+    shown = model.sample(20_000, seed=0)
+    np.testing.assert_allclose(shown.mean(0), 0, atol=0.03)
+    np.testing.assert_allclose(np.cov(shown.T), np.eye(3), atol=0.04)
+
+
+def test_a_unit_is_active_if_its_mean_varies(rng):
+    model = VAE(3, hidden_sizes=[], n_pixels=2)
+    weights = model.encoder.get_weights()
+    slopes = np.float32([[1.0, 0.0, 0.2], [0.0, 0.0, 0.0]])  # of the means; variance 1/12 a pixel
+    model.encoder.set_weights([slopes, np.float32([0, 5, 0]), *weights[2:]])
+    images = rng.random((5_000, 2))
+    np.testing.assert_array_equal(model.active_units(images), [True, False, False])
+
+
 def test_loss_that_is_not_finite_names_epoch_and_term(digits):
     keras.utils.set_random_seed(0)
     model = VAE(2, hidden_sizes=[8])
@@ -317,6 +335,20 @@ def test_loss_that_is_not_finite_names_epoch_and_term(digits):
 def test_parameters_out_of_range(arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
         VAE(**arguments)
+
+
+def test_weights_of_images_are_refused_not_ignored(digits):
+    model = VAE(2, hidden_sizes=[4])
+    model.compile("adam", jit_compile=False)
+    images, weights = digits.x_train[:8], np.ones(8)
+    for use in (
+        lambda: model.fit(images, sample_weight=weights),
+        lambda: model.fit(images, validation_data=(images, images, weights)),
+        lambda: model.evaluate(images, sample_weight=weights),
+    ):
+        with pytest.raises(ValueError, match="of a VAE cannot serve sample_weight"):
+            use()
+    model.fit(images, images, validation_data=(images, images), verbose=0)
 
 
 def test_images_that_are_refused(digits):
