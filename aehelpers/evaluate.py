@@ -32,6 +32,7 @@ __all__ = [
     "pca_reconstructions",
     "pixel_entropy",
     "ppca_completion",
+    "random_pairs",
     "squared_error",
 ]
 
@@ -268,6 +269,46 @@ def _train_classifier(model, dataset, *, epochs=6, batch_size=128):
     random.seed(0)
     model.fit(dataset.x_train, dataset.y_train, batch_size=batch_size, epochs=epochs, verbose=0)
     random.setstate(state)
+
+
+def random_pairs(labels, n_pairs, rng, *, same):
+    """Places of images in pairs: the first at random, the second from those that fit it.
+
+    Parameters
+    ----------
+    labels : int array of shape (n,)
+    n_pairs : int, at least 1
+    rng : generator or int
+    same : bool
+        Whether both are of one class, and two images, or of two.
+
+    Returns
+    -------
+    int array of shape (n_pairs, 2)
+
+    Raises
+    ------
+    ValueError
+        If a class has only one image to make a pair with, or all are of one class.
+    """
+    labels, rng = np.asarray(labels), data.as_generator(rng)
+    if n_pairs < 1:
+        raise ValueError(f"n_pairs must be at least 1, got {n_pairs}")
+    classes, counts = np.unique(labels, return_counts=True)
+    if same and counts.min(initial=2) < 2:
+        raise ValueError(
+            f"labels must have two images of each class to make a pair, got one of class "
+            f"{classes[counts.argmin()]}"
+        )
+    if len(classes) < 1 + (not same):
+        raise ValueError(f"labels must be of two classes, got {len(classes)}")
+    firsts = rng.choice(len(labels), n_pairs)
+    seconds = []
+    for first in firsts:
+        fitting = (labels == labels[first]) == same
+        fitting[first] = False
+        seconds.append(rng.choice(np.flatnonzero(fitting)))
+    return np.column_stack([firsts, seconds])
 
 
 @dataclass(frozen=True)

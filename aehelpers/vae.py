@@ -637,8 +637,8 @@ def interpolate(a, b, steps, kind="linear"):
 def grid_log_likelihood(model, images, limit=5.0, n=300):
     """ln p(x) of a model with two latent dimensions, by summing over a grid of codes.
 
-    ln Σ p(x | z) N(z; 0, I) Δ², exact but for the width Δ = 2 · limit / (n − 1), which must be
-    below the standard deviations of q(z | x).
+    ln Σ p(x | z) N(z; 0, I) Δ² with Δ = 2 · limit / (n − 1). The sum over a normal peak is
+    right to 2 % while Δ is at most twice its standard deviation.
 
     Parameters
     ----------

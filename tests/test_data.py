@@ -323,23 +323,3 @@ def test_observed_part_hides_what_is_missing(rng):
     assert observed.shape == (3, 6)
     assert (part[:, 2] == 0).all()
     np.testing.assert_array_equal(part[:, mask], images[:, mask])
-
-
-@pytest.mark.parametrize("same", [True, False])
-def test_random_pairs(rng, same):
-    labels = rng.integers(3, size=60)
-    pairs = data.random_pairs(labels, 2_000, 0, same=same)
-    assert pairs.shape == (2_000, 2)
-    assert (pairs[:, 0] != pairs[:, 1]).all()
-    assert ((labels[pairs[:, 0]] == labels[pairs[:, 1]]) == same).all()
-    assert set(pairs.ravel()) == set(range(60))
-    np.testing.assert_array_equal(pairs, data.random_pairs(labels, 2_000, 0, same=same))
-
-
-def test_pairs_that_cannot_be_made():
-    with pytest.raises(ValueError, match=r"two images of each class .* got one of class 7"):
-        data.random_pairs([3, 3, 7], 1, 0, same=True)
-    with pytest.raises(ValueError, match="labels must be of two classes, got 1"):
-        data.random_pairs([3, 3], 1, 0, same=False)
-    with pytest.raises(ValueError, match="n_pairs must be at least 1, got 0"):
-        data.random_pairs([3, 3], 0, 0, same=True)

@@ -270,3 +270,23 @@ def test_measures_of_paths():
     assert evaluate.measure_paths(np.stack([even]), Brightest()).nearest is None
     with pytest.raises(ValueError, match="at least 3 images, got"):
         evaluate.measure_paths(np.zeros((4, 2, 784)), Brightest())
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_random_pairs(rng, same):
+    labels = rng.integers(3, size=60)
+    pairs = evaluate.random_pairs(labels, 2_000, 0, same=same)
+    assert pairs.shape == (2_000, 2)
+    assert (pairs[:, 0] != pairs[:, 1]).all()
+    assert ((labels[pairs[:, 0]] == labels[pairs[:, 1]]) == same).all()
+    assert set(pairs.ravel()) == set(range(60))
+    np.testing.assert_array_equal(pairs, evaluate.random_pairs(labels, 2_000, 0, same=same))
+
+
+def test_pairs_that_cannot_be_made():
+    with pytest.raises(ValueError, match=r"two images of each class .* got one of class 7"):
+        evaluate.random_pairs([3, 3, 7], 1, 0, same=True)
+    with pytest.raises(ValueError, match="labels must be of two classes, got 1"):
+        evaluate.random_pairs([3, 3], 1, 0, same=False)
+    with pytest.raises(ValueError, match="n_pairs must be at least 1, got 0"):
+        evaluate.random_pairs([3, 3], 0, 0, same=True)
