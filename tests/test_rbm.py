@@ -1,8 +1,6 @@
 """The RBM against enumeration, finite differences, and scikit-learn's BernoulliRBM."""
 
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -20,6 +18,7 @@ from aehelpers import boltzmann, data, partition, rbm
 from aehelpers.backend import tf
 from aehelpers.rbm import RBM
 from tests.machines import binary_states, small_rbm
+from tests.processes import array_from_another_process
 
 
 def joint(model):
@@ -426,15 +425,13 @@ def test_blocks_of_chains_do_not_mix_images(trained, digits, monkeypatch):
 def test_saved_and_loaded_in_another_process(trained, digits, tmp_path):
     path = tmp_path / "digits.rbm"
     trained.save(path)
-    np.save(tmp_path / "images.npy", digits.x_test[:10])
     script = (
         "import sys, numpy as np; from aehelpers.rbm import RBM; "
-        "model = RBM.load(sys.argv[1]); images = np.load(sys.argv[2]); "
-        "np.save(sys.argv[3], model.free_energy(images)); model.partial_fit(images)"
+        "model = RBM.load(sys.argv[3]); images = np.load(sys.argv[1]); "
+        "np.save(sys.argv[2], model.free_energy(images)); model.partial_fit(images)"
     )
-    files = [str(path), str(tmp_path / "images.npy"), str(tmp_path / "energies.npy")]
-    subprocess.run([sys.executable, "-c", script, *files], check=True)
-    np.testing.assert_array_equal(np.load(files[2]), trained.free_energy(digits.x_test[:10]))
+    found = array_from_another_process(tmp_path, script, digits.x_test[:10], path)
+    np.testing.assert_array_equal(found, trained.free_energy(digits.x_test[:10]))
     loaded = RBM.load(path)
     assert loaded.get_params() == trained.get_params()
     assert loaded.history_ == trained.history_

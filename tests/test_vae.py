@@ -1,8 +1,5 @@
 """The VAE against quadrature, its gradient against differences, paths against geometry."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from scipy.special import expit, logsumexp
@@ -12,6 +9,7 @@ from aehelpers import data, vae
 from aehelpers.autoencoders import Autoencoder
 from aehelpers.backend import keras, tf
 from aehelpers.vae import VAE
+from tests.processes import array_from_another_process
 
 
 @pytest.fixture
@@ -234,14 +232,12 @@ def test_saved_and_loaded_in_another_process(digits, tmp_path):
     model.fit(digits.x_train[:200], verbose=0)
     path = tmp_path / "model.keras"
     model.save(path)
-    np.save(tmp_path / "images.npy", digits.x_test[:5])
     script = (
-        "import sys, numpy as np; from aehelpers.vae import VAE; model = VAE.load(sys.argv[1]); "
-        "np.save(sys.argv[3], model.reconstruct(np.load(sys.argv[2])))"
+        "import sys, numpy as np; from aehelpers.vae import VAE; model = VAE.load(sys.argv[3]); "
+        "np.save(sys.argv[2], model.reconstruct(np.load(sys.argv[1])))"
     )
-    files = [str(path), str(tmp_path / "images.npy"), str(tmp_path / "rebuilt.npy")]
-    subprocess.run([sys.executable, "-c", script, *files], check=True)
-    np.testing.assert_allclose(np.load(files[2]), model.reconstruct(digits.x_test[:5]), atol=1e-6)
+    found = array_from_another_process(tmp_path, script, digits.x_test[:5], path)
+    np.testing.assert_allclose(found, model.reconstruct(digits.x_test[:5]), atol=1e-6)
     loaded = VAE.load(path)
     assert loaded.get_config() == model.get_config()
     loaded.fit(digits.x_train[:200], verbose=0)
