@@ -96,9 +96,9 @@ class Bound:
 class VAE(EpochModel):
     """A dense variational autoencoder with an `encoder` and a `decoder` of their own.
 
-    ``VAE(20, hidden_sizes=[512])`` is 784-512-20-512-784: the decoder
-    mirrors the encoder. The encoder
-    gives the mean and the log variance of q(z | x), the decoder the mean of p(x | z).
+    ``VAE(20, hidden_sizes=[512])`` is 784-512-20-512-784: the decoder mirrors the encoder.
+    The encoder gives the mean and the log variance of q(z | x), the decoder the mean of
+    p(x | z).
     `fit(images)` minimizes the reconstruction error, −ln p(x | z) at one draw of z, plus
     `beta` times the KL from q to the prior; `History` has both in nats per image, as
     "reconstruction" and "kl". `predict` gives reconstructions from the means.
@@ -160,7 +160,9 @@ class VAE(EpochModel):
         self.pixels = _one_of(_PIXELS, pixels, "pixels")
         if not 0 < sigma < math.inf:
             raise ValueError(f"sigma must be above 0, got {sigma}")
-        self.sigma, self.beta = float(sigma), _check_beta(beta)
+        if not 0 <= beta < math.inf:
+            raise ValueError(f"beta must be at least 0, got {beta}")
+        self.sigma, self.beta = float(sigma), float(beta)
         self.learning_curve = dict(learning_curve or {})
         self.encoder, self.decoder = self._make_encoder(), self._make_decoder()
         self.kl_weight = self.add_weight(
@@ -380,7 +382,7 @@ class VAE(EpochModel):
         images = self._checked(images)
         arguments.check_whole(1, draws=draws)
         log_p = np.zeros(len(images))
-        for rows, of_draws, _ in self._drawn(images, draws, seed):
+        for rows, of_draws, _ in self._draws(images, draws, seed):
             log_p[rows] += of_draws.sum(1)
         mean, log_var = self.encode(images)
         kl = gaussian_kl(np.float64(mean), np.float64(log_var))
@@ -402,11 +404,11 @@ class VAE(EpochModel):
         images = self._checked(images)
         arguments.check_whole(1, k=k)
         log_sum = np.full(len(images), -np.inf)
-        for rows, log_p, log_ratio in self._drawn(images, k, seed):
+        for rows, log_p, log_ratio in self._draws(images, k, seed):
             log_sum[rows] = np.logaddexp(log_sum[rows], logsumexp(log_p + log_ratio, axis=1))
         return math.log(k) - log_sum
 
-    def _drawn(self, images, draws, seed):
+    def _draws(self, images, draws, seed):
         """Rows of images, and ln p(x | z) and ln p(z) / q(z | x) of some draws for each of them.
 
         The arrays are of shape (rows, some draws); over all that is given each row gets
@@ -680,12 +682,6 @@ def _one_of(allowed, value, name):
     if value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
     return value
-
-
-def _check_beta(beta):
-    if not 0 <= beta < math.inf:
-        raise ValueError(f"beta must be at least 0, got {beta}")
-    return float(beta)
 
 
 def _refuse_weights(method, given):
