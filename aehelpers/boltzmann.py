@@ -4,15 +4,13 @@ Steps of learning, Gibbs sweeps, completion with the observed pixels clamped, an
 annealing from independent pixels. `aehelpers.rbm` and `aehelpers.partition` put them to
 use; nothing here checks its input.
 
-Longer work is compiled with XLA, a few dozen steps at a time: XLA fuses all that lies
-between the matrix products, but draws random numbers on one core only, so they are
-drawn outside, in bulk. Weights have shape (n_hidden, n_visible), scikit-learn's way
-round, for which the products are the fastest. Every draw comes from a seed, so that a
+Longer work is compiled with XLA as a whole: it fuses all that lies between the matrix
+products, random numbers included. Weights have shape (n_hidden, n_visible), scikit-learn's
+way round, for which the products are the fastest. Every draw comes from a seed, so that a
 run can be repeated to the bit.
 """
 
 import functools
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -33,9 +31,6 @@ __all__ = [
 
 OFFSET_RATE = 0.01  # share of a batch mean that enters an offset (Melchior et al. 2016)
 _WORTH_COMPILING = 2e7  # draws in a call; XLA takes a second
-_WORDS_AT_ONCE = 8_000_000  # random 16-bit words that are drawn in bulk: 16 MB
-_SWEEPS_AT_ONCE = 64  # so that a short run of few images does not draw for a long one
-_NUMBERS_AT_ONCE = 4_000_000  # the same of float32
 
 
 class Parameters(NamedTuple):
@@ -83,14 +78,14 @@ def visible_given(parameters, hidden):
     return tf.sigmoid(tf.matmul(hidden, parameters.weights) + parameters.visible_bias)
 
 
-def learn(rule, state, images, rate, noise):
+def learn(rule, state, images, rate, coins):
     """One step up the gradient of the log-likelihood, as CD or PCD estimates it.
 
     ∂ln p/∂W is ⟨p(h|v) vᵀ⟩ over the data less the same over the model. The batch stands
     for the data. For the model, CD starts chains at the batch (Hinton 2002), PCD goes on
     with those of the last step (Tieleman 2008).
     """
-    parameters, coins = state.parameters, _Coins(noise)
+    parameters = state.parameters
     data = _binarized(images, rule.pixels, coins)
     n = data.shape[0]
     if rule.algorithm == "cd":
@@ -154,12 +149,8 @@ def _step(rule, parameters, velocity, gradient, rate):
 
 def _sweeps(parameters, hidden, n_sweeps, coins):
     """Hidden states after so many Gibbs sweeps, h to v to h."""
-    if n_sweeps == 0:
-        return hidden
-    n_words = hidden.shape[0] * sum(parameters.weights.shape)
-    noise = coins.take((n_sweeps, n_words))
     for sweep in tf.range(n_sweeps):
-        coins_of_sweep = _Coins(noise[sweep])
+        coins_of_sweep = coins.of(sweep)
         visible = coins_of_sweep.toss(visible_given(parameters, hidden))
         hidden = coins_of_sweep.toss(hidden_given(parameters, visible))
     return hidden
@@ -172,45 +163,27 @@ def _binarized(images, pixels, coins):
 
 
 class _Coins:
-    """Random numbers, and draws of 0 or 1 that use up one each.
+    """Draws of 0 or 1, each from a seed of its own.
 
-    The numbers are uniform: float32 from 0 to 1, or 16-bit words, which are cheaper and
-    with which a probability is rounded to a multiple of 2⁻¹⁶.
+    Threefry is what XLA makes fast code of, ten times faster than of Philox; outside of
+    XLA, TensorFlow has only the latter on a CPU (Salmon et al. 2011 describe both).
     """
 
-    def __init__(self, numbers):
-        self.numbers = numbers
-        self.used = 0
+    def __init__(self, seed, *, compiled):
+        self.seed, self.compiled, self.tossed = seed, compiled, 0
+        self.algorithm = "threefry" if compiled else "philox"
 
-    def take(self, shape):
-        """The next numbers, in this shape."""
-        start, self.used = self.used, self.used + math.prod(shape)
-        return tf.reshape(self.numbers[start : self.used], shape)
+    def of(self, number):
+        """Other coins, for one of many steps or sweeps."""
+        seed = tf.random.fold_in(self.seed, number, self.algorithm)  # hash of the seed, number
+        return _Coins(seed, compiled=self.compiled)
 
     def toss(self, probabilities):
         """1 with each of these probabilities, 0 otherwise."""
-        numbers = self.take(probabilities.shape)
-        if numbers.dtype == tf.uint16:  # whole numbers compare the fastest
-            numbers = tf.cast(numbers, tf.int32)
-            probabilities = tf.cast(65536 * probabilities + 0.5, tf.int32)
-        return tf.cast(numbers < probabilities, tf.float32)
-
-
-def _words(shape, seed, number):
-    """Random 16-bit words; `seed` and `number` name the draw. The last size must be even."""
-    seed = tf.stack([seed, number])
-    pairs = tf.random.stateless_uniform([*shape[:-1], shape[-1] // 2], seed, None, None, tf.int32)
-    return tf.reshape(tf.bitcast(pairs, tf.uint16), shape)
-
-
-def _words_of_a_step(rule, batch_size, n_chains, n_visible, n_hidden):
-    """How many words `learn` uses up, or one more: an even number."""
-    if rule.algorithm == "cd":
-        n_chains = batch_size
-    words = rule.n_steps * n_chains * (n_visible + n_hidden)
-    if rule.pixels == "sampled":
-        words += batch_size * n_visible
-    return words + words % 2
+        self.tossed += 1
+        seed = tf.add(self.seed, [self.tossed, 0])
+        uniform = tf.random.stateless_uniform(probabilities.shape, seed, alg=self.algorithm)
+        return tf.cast(uniform < probabilities, tf.float32)
 
 
 def _run(make, options, arguments):
@@ -236,26 +209,11 @@ def learn_epoch(rule, images, batches, rates, seed, state, *, compiled):
 
 def _epoch(rule, compiled):
     @tf.function(jit_compile=compiled)
-    def steps(images, rates, noise, count, state):
-        for step in tf.range(count):
-            state = learn(rule, state, images[step], rates[step], noise[step])
-        return state
-
     def epoch(images, batches, rates, seed, state):
-        n_steps, batch_size = batches.shape
-        n_chains, n_hidden = state.chains.shape
-        words = _words_of_a_step(rule, batch_size, n_chains, images.shape[1], n_hidden)
-        at_once = min(n_steps, max(1, _WORDS_AT_ONCE // words))
-        # Full blocks only, so that one program serves them all; `count` ends the last.
-        padding = -n_steps % at_once
-        batches = tf.pad(batches, [(0, padding), (0, 0)])
-        rates = tf.pad(rates, [(0, padding)])
-        for start in tf.range(0, n_steps, at_once):
-            block = tf.ensure_shape(batches[start : start + at_once], [at_once, batch_size])
-            noise = _words([at_once, words], seed, start)
-            count = tf.minimum(at_once, n_steps - start)
-            rates_of_block = tf.ensure_shape(rates[start : start + at_once], [at_once])
-            state = steps(tf.gather(images, block), rates_of_block, noise, count, state)
+        coins = _Coins(seed, compiled=compiled)
+        for step in tf.range(len(rates)):
+            batch = tf.gather(images, batches[step])
+            state = learn(rule, state, batch, rates[step], coins.of(step))
         return state
 
     return epoch
@@ -265,35 +223,37 @@ def clamped_sweeps(parameters, visible, observed, n_sweeps, burn_in, seed):
     """Gibbs sweeps v to h to v in which the observed pixels keep their values.
 
     Returns the last visible states, the p(v | h) they were drawn from, and the mean of
-    p(v | h) over the sweeps after burn-in.
+    p(v | h) over the sweeps after burn-in; in a long run, for a pixel that is observed in
+    all rows, its value.
     """
     compiled = n_sweeps * visible.size > _WORTH_COMPILING
-    arguments = (parameters, visible, observed, np.int32(n_sweeps), np.int32(burn_in), seed)
-    return [result.numpy() for result in _run(_sweeps_of_all, (compiled,), arguments)]
+    free = ~np.atleast_2d(observed).all(0) if compiled else np.ones(visible.shape[1], bool)
+    if not free.all():  # the others only move the hidden biases: they are left out
+        known = tf.matmul(visible[:, ~free], parameters.weights[:, ~free], transpose_b=True)
+        parameters = Parameters(
+            parameters.weights[:, free],
+            parameters.hidden_bias + known,
+            parameters.visible_bias[free],
+        )
+    counts = np.int32(n_sweeps), np.int32(burn_in)
+    arguments = (parameters, visible[:, free], observed[..., free], *counts, seed)
+    results = [visible.copy() for _ in range(3)]
+    for whole, part in zip(results, _run(_sweeps_of_all, (compiled,), arguments), strict=True):
+        whole[:, free] = part
+    return results
 
 
 def _sweeps_of_all(compiled):
     @tf.function(jit_compile=compiled)
-    def sweep(parameters, start, observed, noise, count, skipped, state):
-        visible, probabilities, total = state
-        for step in tf.range(count):
-            coins = _Coins(noise[step])
-            hidden = coins.toss(hidden_given(parameters, visible))
-            probabilities = visible_given(parameters, hidden)
-            total += tf.where(step < skipped, 0.0, probabilities)
-            visible = tf.where(observed, start, coins.toss(probabilities))
-        return visible, probabilities, total
-
     def sweeps(parameters, start, observed, n_sweeps, burn_in, seed):
-        numbers = start.shape[0] * sum(parameters.weights.shape)
-        numbers += numbers % 2
-        at_once = min(_SWEEPS_AT_ONCE, max(1, _WORDS_AT_ONCE // numbers))
-        state = start, start, tf.zeros_like(start)
-        for first in tf.range(0, n_sweeps, at_once):
-            noise = _words([at_once, numbers], seed, first)
-            count = tf.minimum(at_once, n_sweeps - first)
-            state = sweep(parameters, start, observed, noise, count, burn_in - first, state)
-        visible, probabilities, total = state
+        coins = _Coins(seed, compiled=compiled)
+        visible, probabilities, total = start, start, tf.zeros_like(start)
+        for sweep in tf.range(n_sweeps):
+            coins_of_sweep = coins.of(sweep)
+            hidden = coins_of_sweep.toss(hidden_given(parameters, visible))
+            probabilities = visible_given(parameters, hidden)
+            total += tf.where(sweep < burn_in, 0.0, probabilities)
+            visible = tf.where(observed, start, coins_of_sweep.toss(probabilities))
         return visible, probabilities, total / tf.cast(n_sweeps - burn_in, tf.float32)
 
     return sweeps
@@ -312,9 +272,11 @@ def annealed_log_weights(parameters, base, betas, visible, n_sweeps, seed):
 
 def _annealing(n_sweeps):
     @tf.function(jit_compile=True)
-    def anneal(parameters, base, betas, visible, log_weights, noise, count):
-        for step in tf.range(count):
-            coins, old, new = _Coins(noise[step]), betas[step], betas[step + 1]
+    def anneal(parameters, base, betas, visible, seed):
+        coins = _Coins(seed, compiled=True)
+        log_weights = tf.zeros([len(visible)], tf.float64)
+        for step in tf.range(len(betas) - 1):
+            coins_of_step, old, new = coins.of(step), betas[step], betas[step + 1]
             # The change of each unit's input, from independent units to the RBM.
             change = tf.matmul(visible, parameters.weights, transpose_b=True)
             change += parameters.hidden_bias - base.hidden_bias
@@ -330,23 +292,9 @@ def _annealing(n_sweeps):
                     for start, end in zip(base[1:], parameters[1:], strict=True)
                 ),
             )
-            hidden = _sweeps(at_new, coins.toss(tf.sigmoid(after)), n_sweeps - 1, coins)
-            visible = coins.toss(visible_given(at_new, hidden))
-        return visible, log_weights
-
-    def anneal_all(parameters, base, betas, visible, seed):
-        n_steps = betas.shape[0] - 1
-        numbers = n_sweeps * visible.shape[0] * sum(parameters.weights.shape)
-        at_once = min(n_steps, max(1, _NUMBERS_AT_ONCE // numbers))
-        betas = tf.pad(betas, [(0, -n_steps % at_once)])
-        log_weights = tf.zeros([visible.shape[0]], tf.float64)
-        for start in tf.range(0, n_steps, at_once):
-            noise = tf.random.stateless_uniform([at_once, numbers], tf.stack([seed, start]))
-            part = tf.ensure_shape(betas[start : start + at_once + 1], [at_once + 1])
-            count = tf.minimum(at_once, n_steps - start)
-            visible, log_weights = anneal(
-                parameters, base, part, visible, log_weights, noise, count
-            )
+            hidden = coins_of_step.toss(tf.sigmoid(after))
+            hidden = _sweeps(at_new, hidden, n_sweeps - 1, coins_of_step)
+            visible = coins_of_step.toss(visible_given(at_new, hidden))
         return log_weights
 
-    return anneal_all
+    return anneal

@@ -199,7 +199,7 @@ def _log_weights(rbm, base, betas, visible, n_sweeps, rng):
     parameters = boltzmann.Parameters(
         rbm.components_, rbm.intercept_hidden_, rbm.intercept_visible_
     )
-    seed = np.int32(rng.randint(np.iinfo(np.int32).max))
+    seed = rng.randint(np.iinfo(np.int32).max, size=2, dtype=np.int32)
     return boltzmann.annealed_log_weights(
         parameters, base, betas, np.float32(visible), n_sweeps, seed
     )

@@ -687,7 +687,7 @@ def _hidden_given(v, components, intercept):
 
 
 def _seed(rng):
-    return np.int32(rng.randint(np.iinfo(np.int32).max))
+    return rng.randint(np.iinfo(np.int32).max, size=2, dtype=np.int32)
 
 
 def _check_shapes(components, intercept_hidden, intercept_visible, pixel_means):

@@ -1,6 +1,7 @@
 """The programs under the RBM: coins, gradients, steps. More, with an RBM, in test_rbm.py."""
 
 import numpy as np
+import pytest
 
 from aehelpers import boltzmann
 from aehelpers.backend import tf
@@ -20,15 +21,39 @@ def test_centred_gradient_is_that_of_the_centred_energy(rng):
         np.testing.assert_allclose(part, expected, atol=1e-5)
 
 
-def test_coins_fall_as_often_as_they_should(rng):
+@pytest.mark.parametrize("compiled", [True, False])
+def test_coins_fall_as_often_as_they_should(compiled):
     p = np.float32([0, 1e-3, 0.25, 0.5, 1 - 1e-3, 1])
     probabilities = tf.constant(np.tile(p, (200_000, 1)))
-    words = tf.constant(rng.integers(2**16, size=probabilities.shape.num_elements()), tf.uint16)
-    for numbers in (words, tf.constant(rng.random(words.shape, np.float32))):
-        share = boltzmann._Coins(numbers).toss(probabilities).numpy().mean(0)
-        np.testing.assert_allclose(share, p, atol=5 * np.sqrt(0.25 / 200_000))
-        assert share[0] == 0
-        assert share[-1] == 1
+    share = tosses(compiled, lambda coins: [coins.toss(probabilities)])[0].mean(0)
+    np.testing.assert_allclose(share, p, atol=5 * np.sqrt(0.25 / 200_000))
+    assert share[0] == 0
+    assert share[-1] == 1
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_no_two_tosses_are_the_same(compiled):
+    """Neither in a step, nor in the next one, nor in the sweeps of a step."""
+    fair = tf.fill([10_000], 0.5)
+
+    def toss(coins):
+        steps = [coins.of(step) for step in range(3)]
+        several = [coins, *steps, *(step.of(sweep) for step in steps for sweep in range(3))]
+        return [each.toss(fair) for each in several for _ in range(3)]
+
+    found = np.stack(tosses(compiled, toss))
+    assert np.abs(np.corrcoef(found) - np.eye(len(found))).max() < 0.06  # six standard errors
+    np.testing.assert_array_equal(found, tosses(compiled, toss))
+
+
+def tosses(compiled, function):
+    """What `function` draws with coins of one seed."""
+
+    @tf.function(jit_compile=compiled)
+    def program(seed):
+        return function(boltzmann._Coins(seed, compiled=compiled))
+
+    return [tensor.numpy() for tensor in program(tf.constant([1, 2]))]
 
 
 def test_momentum_and_decay_by_hand():
@@ -45,21 +70,18 @@ def test_momentum_and_decay_by_hand():
     np.testing.assert_allclose(moved.visible_bias, 2.21, rtol=1e-6)
 
 
-def test_blocks_of_random_numbers_leave_no_step_out(digits, monkeypatch):
-    """31 steps in blocks of 4, the last of 3, against all in one block."""
+@pytest.mark.parametrize("compiled", [True, False])
+def test_an_epoch_leaves_no_step_out(digits, compiled):
+    """31 steps without learning, but for the last: all images enter the running mean."""
     images, batches = digits.x_train[:310], np.arange(310, dtype=np.int32).reshape(31, 10)
     model = RBM(5, pixels="grey", batch_size=10)
     state = model._begin(images, np.random.RandomState(0))
     rates = np.zeros(31, np.float32)
     rates[-1] = 1  # so that it matters which rate comes when
-    offsets = []
-    for words in (1, 4 * 10 * 789, 10**9):
-        monkeypatch.setattr(boltzmann, "_WORDS_AT_ONCE", words)
-        boltzmann._traced.cache_clear()
-        inputs = images, batches, rates, np.int32(0), state
-        after = boltzmann.learn_epoch(model._rule(), *inputs, compiled=False)
-        offsets.append(after.visible_offset)
-        assert np.abs(after.parameters.visible_bias - state.parameters.visible_bias).max() > 0.1
-    boltzmann._traced.cache_clear()
-    np.testing.assert_allclose(offsets[0], offsets[2], atol=1e-6)
-    np.testing.assert_allclose(offsets[1], offsets[2], atol=1e-6)
+    mean = state.visible_offset
+    for batch in batches:
+        mean = mean + boltzmann.OFFSET_RATE * (images[batch].mean(0) - mean)
+    inputs = images, batches, rates, np.int32([0, 0]), state
+    after = boltzmann.learn_epoch(model._rule(), *inputs, compiled=compiled)
+    np.testing.assert_allclose(after.visible_offset, mean, atol=1e-6)
+    assert np.abs(after.parameters.visible_bias - state.parameters.visible_bias).max() > 0.1

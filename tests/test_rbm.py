@@ -92,26 +92,30 @@ def test_agrees_with_scikit_learn_on_the_same_weights(digits, peer, kind):
 
 
 def test_learns_what_scikit_learn_learns(digits):
-    """The same batches, from the same beginning, with other random numbers."""
+    """The same batches, from the same beginnings, with other random numbers."""
     images = (digits.x_train[:1000] > 0.5).astype(np.float32)
-    shared = {"learning_rate": 0.1, "batch_size": 20, "random_state": 0}
-    ours = RBM(30, centred=False, pixels="grey", **shared).partial_fit(images[:20])
-    peer = BernoulliRBM(30, **shared)
-    for name in ("components_", "intercept_hidden_", "intercept_visible_", "h_samples_"):
-        setattr(peer, name, getattr(ours, name).astype(float))
-    peer.n_features_in_ = 784
-    for _ in range(10):
-        for batch in np.split(images, 50):
+    ahead = []
+    for seed in range(3):
+        shared = {"learning_rate": 0.1, "batch_size": 100, "random_state": seed}
+        ours = RBM(12, centred=False, pixels="grey", **shared).partial_fit(images[:100])
+        peer = BernoulliRBM(12, **shared)
+        for name in ("components_", "intercept_hidden_", "intercept_visible_", "h_samples_"):
+            setattr(peer, name, getattr(ours, name).astype(float))
+        peer.n_features_in_ = 784
+        for batch in 20 * np.split(images, 10):
             ours.partial_fit(batch)
             peer.partial_fit(batch)
-    theirs = RBM.from_parameters(
-        peer.components_, peer.intercept_hidden_, peer.intercept_visible_, random_state=0
-    )
-    scores = [model.score_samples(images).mean() for model in (ours, theirs)]
-    assert min(scores) > -165
-    assert abs(scores[0] - scores[1]) < 8
-    spreads = [model.free_energy(images).std() for model in (ours, theirs)]
-    assert spreads[0] == pytest.approx(spreads[1], rel=0.1)
+        theirs = RBM.from_parameters(
+            peer.components_, peer.intercept_hidden_, peer.intercept_visible_
+        )
+        scores = [
+            partition.log_likelihood(model, images, partition.log_partition_exact(model)).mean()
+            for model in (ours, theirs)
+        ]
+        assert min(scores) > -205  # fair coins have -543, independent pixels -218
+        ahead.append(scores[0] - scores[1])
+    # Chance makes up 3 nats of one difference; half the learning rate is worth more than 8.
+    assert abs(np.mean(ahead)) < 5
 
 
 def test_takes_the_place_of_bernoulli_rbm_in_a_pipeline(digits):
@@ -197,8 +201,8 @@ def test_persistent_chains_go_so_many_sweeps(rng, n_steps):
     )
     rule = boltzmann.LearningRule("pcd", n_steps, False, "grey", 0.0, 0.0)
     image = np.float32([[0, 1, 1, 0]])
-    noise = tf.constant(rng.random(n * 7 * n_steps, dtype=np.float32))
-    after = boltzmann.learn(rule, state, image, 1.0, noise).parameters
+    coins = boltzmann._Coins(tf.constant([1, 2]), compiled=False)
+    after = boltzmann.learn(rule, state, image, 1.0, coins).parameters
     first = softmax(log_p[:, 5])
     later = np.linalg.matrix_power(partition._sweep_probabilities(model, visible), n_steps - 1)
     shares = first @ later
@@ -233,8 +237,8 @@ def test_gradient_is_the_slope_of_the_log_likelihood(rng, algorithm, n_steps):
     )
     images = np.float32(visible[rng.choice(16, n, p=target)])
     rule = boltzmann.LearningRule(algorithm, n_steps, False, "grey", 0.0, 0.0)
-    noise = rng.random(n * 7 * (n_steps + 1), dtype=np.float32)
-    after = boltzmann.learn(rule, state, images, 1.0, tf.constant(noise))
+    coins = boltzmann._Coins(tf.constant([1, 2]), compiled=False)
+    after = boltzmann.learn(rule, state, images, 1.0, coins)
     slope = [
         (new - old).numpy() for new, old in zip(after.parameters, state.parameters, strict=True)
     ]
@@ -364,19 +368,22 @@ def test_diverging_stops_and_keeps_what_was_good(digits):
 # Completion
 
 
-@pytest.mark.parametrize("one_mask", [True, False])
-def test_completion_agrees_with_the_exact_one(trained, digits, one_mask):
+@pytest.mark.parametrize(("one_mask", "long"), [(True, True), (True, False), (False, True)])
+def test_completion_agrees_with_the_exact_one(trained, digits, one_mask, long, monkeypatch):
+    """Where a run is long, pixels that all images have in common are left out of the sweeps."""
+    if not long:
+        monkeypatch.setattr(boltzmann, "_WORTH_COMPILING", np.inf)
     images = digits.x_test[:6]
     observed = data.missing_half("bottom") if one_mask else data.missing_pixels(6, 0.5, 0)
     exact = trained.complete_exact(images, observed)
-    settings = {"sweeps": 1500, "burn_in": 1000, "chains": 40}
+    settings = {"sweeps": 1000, "burn_in": 600, "chains": 20}
     estimates = [
-        trained.complete(images, observed, random_state=seed, **settings) for seed in range(5)
+        trained.complete(images, observed, random_state=seed, **settings) for seed in range(10)
     ]
     missing = ~np.broadcast_to(observed, images.shape)
     error = (np.mean(estimates, axis=0) - exact)[missing]
     # The spread of the estimates says how far their mean may be off.
-    standard_error = (np.std(estimates, axis=0, ddof=1) / np.sqrt(5))[missing]
+    standard_error = (np.std(estimates, axis=0, ddof=1) / np.sqrt(10))[missing]
     assert (error**2).mean() < 4 * (standard_error**2).mean()
     assert np.abs(error).max() < 0.05
     np.testing.assert_array_equal(exact[~missing], images[~missing])
