@@ -11,6 +11,7 @@ __all__ = [
     "check_schedule",
     "check_whole",
     "is_whole",
+    "one_of",
     "refuse",
     "split",
     "unpack",
@@ -152,3 +153,10 @@ def check_whole(least, **arguments):
 def is_whole(value):
     """Whether a value is a whole number, and not a truth value."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def one_of(allowed, value, name):
+    """`value`, which must be among `allowed`."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+    return value

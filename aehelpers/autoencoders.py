@@ -7,7 +7,7 @@ Left out: convolutions, tied weights, sparsity.
 
 import numpy as np
 
-from aehelpers.arguments import is_whole
+from aehelpers.arguments import is_whole, one_of
 from aehelpers.backend import keras, tf
 from aehelpers.data import as_generator
 from aehelpers.training import EpochModel
@@ -102,13 +102,10 @@ class Autoencoder(EpochModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if output not in _OUTPUT_LOSSES:
-            allowed = ", ".join(_OUTPUT_LOSSES)
-            raise ValueError(f"output must be one of {allowed}, got {output!r}")
         self.hidden_sizes = _check_sizes(hidden_sizes)
         self.n_pixels = n_pixels
         self.activation = activation
-        self.output_activation = output
+        self.output_activation = one_of(_OUTPUT_LOSSES, output, "output")
         self.fresh_noise = _check_sigma(fresh_noise, "fresh_noise")
 
         *outer, code_size = self.hidden_sizes

@@ -18,6 +18,7 @@ from aehelpers.training import FunctionalEpochModel, cosine_schedule
 
 __all__ = [
     "PathMeasures",
+    "ResidualComponents",
     "binary_cross_entropy",
     "classifier",
     "dead_units",
@@ -33,6 +34,7 @@ __all__ = [
     "pixel_entropy",
     "ppca_completion",
     "random_pairs",
+    "residual_components",
     "squared_error",
 ]
 
@@ -88,6 +90,59 @@ def pca_reconstructions(x_train, x_test, n_components):
     # This solver reads the images and leaves them as they are: no copy is needed.
     pca = PCA(n_components, svd_solver="covariance_eigh", copy=False).fit(x_train)
     return pca.inverse_transform(pca.transform(x_test))
+
+
+@dataclass(frozen=True)
+class ResidualComponents:
+    """Mean and principal components of what a reconstruction leaves over, x − x̂, with signs.
+
+    Attributes
+    ----------
+    mean : array of shape (n_pixels,)
+    components : array of shape (n_components, n_pixels)
+        Of length 1, in the order of their variance. The sign of a component is arbitrary:
+        here its largest entry in absolute value is positive.
+    explained_variance : array of shape (n_components,)
+        Along each component, a mean over images. Those of all n_pixels components and
+        ‖mean‖² add up to the squared error per image.
+    total_variance : float
+        Along all components.
+    """
+
+    mean: np.ndarray
+    components: np.ndarray
+    explained_variance: np.ndarray
+    total_variance: float
+
+
+def residual_components(images, reconstructions, n_components=5):
+    """Mean and principal components of the signed residuals of some images.
+
+    Parameters
+    ----------
+    images, reconstructions : arrays of shape (n, n_pixels)
+    n_components : int
+        From 1 to the number of images, and of pixels.
+
+    Returns
+    -------
+    ResidualComponents
+        Of float64.
+    """
+    if images.shape != reconstructions.shape:
+        raise ValueError(
+            f"both arrays must have one shape, got {images.shape} and {reconstructions.shape}"
+        )
+    _check_from_one("n_components", n_components, min(images.shape))
+    residuals = np.subtract(images, reconstructions, dtype=np.float64)
+    pca = PCA(n_components, svd_solver="covariance_eigh").fit(residuals)
+    per_image = (len(images) - 1) / len(images)  # scikit-learn divides by n − 1
+    return ResidualComponents(
+        pca.mean_,
+        pca.components_,
+        pca.explained_variance_ * per_image,
+        float(residuals.var(axis=0).sum()),
+    )
 
 
 def missing_squared_error(images, completions, observed):
@@ -324,7 +379,7 @@ class PathMeasures:
     steps : array of shape (n_paths, n_between + 1)
         The Euclidean distance from each image to the next, ends included.
     nearest : array of shape (n_paths, n_between), or None
-        The Euclidean distance from each image between the ends to the nearest training image.
+        The cosine distance from each image between the ends to the nearest training image.
     """
 
     labels: np.ndarray
@@ -385,8 +440,12 @@ def measure_paths(paths, judge, x_train=None):
 
 
 def nearest_distance(images, x_train):
-    """The Euclidean distance of each image to the nearest of `x_train`, shape (n,)."""
-    return pairwise_distances_argmin_min(images, x_train)[1]
+    """The cosine distance of each image to the nearest of `x_train`, shape (n,).
+
+    1 − x·y / ‖x‖‖y‖, which stays the same when an image is dimmed. By the Euclidean
+    distance a dim image, and a black one most of all, is near to everything.
+    """
+    return pairwise_distances_argmin_min(images, x_train, metric="cosine")[1]
 
 
 def dead_units(activations):

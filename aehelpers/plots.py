@@ -9,6 +9,7 @@ colour-blind readers can tell apart.
 import base64
 import functools
 import io
+import textwrap
 
 import matplotlib as mpl
 import matplotlib.patches
@@ -213,6 +214,9 @@ def path_grid(paths, ends, labels, *, class_names=None, seen="", name="path_grid
     name_of = str if class_names is None else class_names.__getitem__
     names = [[name_of(label) for label in pair] for pair in ends]
     is_long = any(len(name) > 3 for pair in names for name in pair)
+    if is_long:  # with the number that the corners show
+        parts = zip(names, ends, strict=True)
+        names = [[f"{n} ({k})" for n, k in zip(*part, strict=True)] for part in parts]
     arrow = " →\n" if is_long else " → "
     axes.set_yticks((np.arange(n) + 0.5) * cell, [arrow.join(pair) for pair in names])
     axes.xaxis.tick_top()
@@ -282,62 +286,89 @@ def decoded_plane(images, values, *, axes_names=("z₁", "z₂"), seen="", name=
     ----------
     images : array of shape (n², side * side)
         The first unit grows from left to right, the second from the bottom up.
-    values : array of shape (n,)
+    values : array of shape (2, n)
         The values that each unit takes.
     seen : str
         A sentence for the alternative text: what there is to see.
     """
-    n = len(values)
+    n = len(values[0])
     grid = np.reshape(images, (n, n, side, side))[::-1]  # the largest second unit on top
     field = grid.transpose(0, 2, 1, 3).reshape(n * side, n * side)
-    half = (values[-1] - values[0]) / (n - 1) / 2
-    low, high = values[0] - half, values[-1] + half
+    halves = [(unit[-1] - unit[0]) / (n - 1) / 2 for unit in values]
+    extent = [
+        edge
+        for unit, half in zip(values, halves, strict=True)
+        for edge in (unit[0] - half, unit[-1] + half)
+    ]
     picture = Picture(7.6, 7.4, name=name)
     axes = picture.add_subplot()
-    axes.imshow(field, vmin=0, vmax=1, extent=(low, high, low, high))
+    axes.imshow(field, vmin=0, vmax=1, extent=extent, aspect="auto")
+    axes.set_box_aspect(1)  # the images stay square, whatever the units span
     axes.set_xlabel(axes_names[0])
     axes.set_ylabel(axes_names[1])
+    spans = [f"from {unit[0]:.3g} to {unit[-1]:.3g}" for unit in values]
     picture.alt = (
-        f"{n} by {n} images decoded from codes between {values[0]:g} and {values[-1]:g} in both "
-        f"units. {seen}"
+        f"{n} by {n} images decoded from codes that run {spans[0]} to the right and {spans[1]} "
+        f"upwards. {seen}"
     ).strip()
     return picture
 
 
 @_styled
-def signed_images(images, *, axis, titles=None, columns=6, seen="", name="signed_images", side=28):
+def signed_images(
+    images,
+    *,
+    axis,
+    titles=None,
+    scale="shared",
+    columns=6,
+    seen="",
+    name="signed_images",
+    side=28,
+):
     """Images with negative values dark, zero mid-grey and positive values light.
 
     Parameters
     ----------
     images : array of shape (n, side * side)
-        All are drawn to one scale, which the bar at the right gives. It ends where 99.5 %
-        of the values do, so that a few large ones do not grey out the rest.
     axis : str
         What the values are, with their unit.
     titles : sequence of n str, optional
+    scale : "shared" or "each"
+        All to one scale, which the bar at the right gives, or each to its own, whose end
+        is written over it. A scale ends where 99.5 % of the values do, so that a few
+        large ones do not grey out the rest.
     seen : str
         A sentence for the alternative text: what there is to see.
     """
     images = np.asarray(images)
+    if scale not in ("shared", "each"):
+        raise ValueError(f"scale must be one of shared, each, got {scale!r}")
+    titles = [""] * len(images) if titles is None else list(titles)
+    if len(titles) != len(images):
+        raise ValueError(f"titles must be one for each of {len(images)} images, got {len(titles)}")
+    ends = np.percentile(np.abs(images), 99.5, axis=None if scale == "shared" else 1)
+    ends = np.broadcast_to(np.where(ends > 0, ends, 1.0), len(images))
+    if scale == "each":
+        parts = zip(titles, ends, strict=True)
+        titles = [f"{title}\n±{end:.2g}".strip() for title, end in parts]
     lines = -(-len(images) // columns)
-    largest = np.percentile(np.abs(images), 99.5)
-    title_height = 0.22 if titles is not None else 0.0
+    title_height = 0.22 * max(len(title.splitlines()) for title in titles)
     cell = (WIDTH - 1.0) / columns
     picture = Picture(WIDTH, lines * (cell + title_height) + 0.1, name=name)
     grid = picture.subplots(lines, columns, squeeze=False)
-    for axes, image, title in zip(
-        grid.flat, images, titles if titles is not None else [""] * len(images), strict=False
-    ):
-        shown = axes.imshow(image.reshape(side, side), vmin=-largest, vmax=largest)
-        axes.set_title(title, fontsize=9)
     for axes in grid.flat:
         _frameless(axes)
         axes.set_axis_off()
-    picture.colorbar(shown, ax=grid, label=axis, fraction=0.03, pad=0.01, extend="both")
+    for axes, image, title, end in zip(grid.flat, images, titles, ends, strict=False):
+        shown = axes.imshow(image.reshape(side, side), vmin=-end, vmax=end)
+        axes.set_title(title, fontsize=9)
+    scales = "each on a scale of its own"
+    if scale == "shared":
+        picture.colorbar(shown, ax=grid, label=axis, fraction=0.03, pad=0.01, extend="both")
+        scales = f"on one scale from {-ends[0]:.2g} (black) to {ends[0]:.2g} (white)"
     picture.alt = (
-        f"{axis} as {len(images)} images in grey with zero at mid-grey, on one scale from "
-        f"{-largest:.2g} (black) to {largest:.2g} (white). {seen}"
+        f"{axis} as {len(images)} images in grey with zero at mid-grey, {scales}. {seen}"
     ).strip()
     return picture
 
@@ -367,7 +398,7 @@ def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, na
         color = PALETTE[(len(series) + order) % len(PALETTE)]
         axes.axhline(level, color=color, ls="--", lw=1, label=label)
     axes.set_xlabel(x_axis)
-    axes.set_ylabel(axis)
+    axes.set_ylabel(textwrap.fill(axis, 36))  # as high as the figure is
     if log_x:
         axes.set_xscale("log")
         axes.set_xticks(x, [f"{place:g}" for place in x])

@@ -1,4 +1,4 @@
-"""The variational autoencoder, the bounds it is measured by, and paths between its codes.
+"""The variational autoencoder and the bounds that it is measured by.
 
 After Kingma and Welling, "Auto-encoding variational Bayes" (2014): a standard normal prior
 over codes, a Gaussian encoder, and a decoder that gives each pixel a Bernoulli or a
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import logsumexp
 
-from aehelpers import arguments, data
+from aehelpers import arguments, data, latent
 from aehelpers.backend import keras, tf
 from aehelpers.training import EpochModel, FunctionalEpochModel, cosine_schedule
 
@@ -24,8 +24,6 @@ __all__ = [
     "KLWarmUp",
     "gaussian_kl",
     "grid_log_likelihood",
-    "interpolate",
-    "latent_plane",
     "trained",
 ]
 
@@ -33,6 +31,7 @@ _PIXELS = ("grey", "sampled", "thresholded")
 _DECODERS = ("bernoulli", "gaussian")
 _LEAST_ACTIVITY = 0.01  # variance of a latent mean over images (Burda et al. 2015)
 _DRAWS_AT_ONCE = 500
+_WORTH_COMPILING = 200_000  # draws in a call; XLA takes a second
 _CODES_AT_ONCE = 10_000  # decoded to 784 float32 pixels: 31 MB
 _TERMS = ("reconstruction", "kl")
 
@@ -82,12 +81,14 @@ class Bound:
     def means(self):
         """The mean over images of "reconstruction", "kl" and "total", each with its standard error.
 
-        The error is that of the images taken as a sample of all such images; it includes
-        that of the draws, which is much smaller.
+        The error is that of the images taken as a sample of all such images, NaN for one
+        image; it includes that of the draws, which is much smaller.
         """
+        n = len(self.kl)
+        divisor = math.sqrt(n) if n > 1 else math.nan
         terms = {"reconstruction": self.reconstruction, "kl": self.kl, "total": self.total}
         return {
-            name: (float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))))
+            name: (float(values.mean()), float(values.std(ddof=min(1, n - 1)) / divisor))
             for name, values in terms.items()
         }
 
@@ -156,8 +157,8 @@ class VAE(EpochModel):
         self.latent_dim, self.n_pixels = int(latent_dim), int(n_pixels)
         self.hidden_sizes = [int(size) for size in hidden_sizes]
         self.activation = activation
-        self.decoder_kind = _one_of(_DECODERS, decoder_kind, "decoder_kind")
-        self.pixels = _one_of(_PIXELS, pixels, "pixels")
+        self.decoder_kind = arguments.one_of(_DECODERS, decoder_kind, "decoder_kind")
+        self.pixels = arguments.one_of(_PIXELS, pixels, "pixels")
         if not 0 < sigma < math.inf:
             raise ValueError(f"sigma must be above 0, got {sigma}")
         if not 0 <= beta < math.inf:
@@ -175,8 +176,8 @@ class VAE(EpochModel):
 
     def _make_encoder(self):
         images = hidden = keras.Input((self.n_pixels,), name="images")
-        for size in self.hidden_sizes:
-            hidden = keras.layers.Dense(size, self.activation)(hidden)
+        for place, size in enumerate(self.hidden_sizes, 1):
+            hidden = keras.layers.Dense(size, self.activation, name=f"hidden_{place}")(hidden)
         outputs = [
             keras.layers.Dense(self.latent_dim, name=name)(hidden) for name in ("mean", "log_var")
         ]
@@ -184,8 +185,8 @@ class VAE(EpochModel):
 
     def _make_decoder(self):
         codes = hidden = keras.Input((self.latent_dim,), name="codes")
-        for size in reversed(self.hidden_sizes):
-            hidden = keras.layers.Dense(size, self.activation)(hidden)
+        for place, size in enumerate(reversed(self.hidden_sizes), 1):
+            hidden = keras.layers.Dense(size, self.activation, name=f"hidden_{place}")(hidden)
         hidden = keras.layers.Dense(self.n_pixels, name="pixels")(hidden)
         output = {"bernoulli": "sigmoid", "gaussian": "linear"}[self.decoder_kind]
         return FunctionalEpochModel(
@@ -195,8 +196,13 @@ class VAE(EpochModel):
     # Training
 
     def compile(self, optimizer="adam", **kwargs):
-        """Configure training; arguments as in `EpochModel.compile`, but the loss is the bound."""
-        arguments.refuse("compile", loss=(kwargs.pop("loss", None), "a VAE has its own"))
+        """Configure training; arguments as in `EpochModel.compile`.
+
+        The loss is the bound, and its terms are the metrics: others are refused.
+        """
+        own = ("loss", "loss_weights", "metrics", "weighted_metrics")
+        given = {name: (kwargs.pop(name, None), "a VAE has its own") for name in own}
+        arguments.refuse("compile", **given)
         super().compile(optimizer, **kwargs)
 
     def compile_from_config(self, config):
@@ -218,8 +224,8 @@ class VAE(EpochModel):
         ValueError
             If images have another size or a value outside [0, 1], or come with weights.
         FloatingPointError
-            If a term of the loss is no longer finite. The weights from before that epoch
-            are kept.
+            If a term of the loss is no longer finite. The weights, and what the optimizer
+            remembers, are set back to before that epoch.
         """
         _refuse_weights("fit", kwargs)
         x = self._checked(x, y)
@@ -231,6 +237,7 @@ class VAE(EpochModel):
             validation_data = (self._checked(validation_data),)
         callbacks = [] if callbacks is None else callbacks
         callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+        self.kl_weight.assign(self.beta)  # whatever a warm-up that was cut left there
         history = super().fit(
             x, callbacks=[_KeepFinite(), *callbacks], validation_data=validation_data, **kwargs
         )
@@ -252,12 +259,14 @@ class VAE(EpochModel):
         return images
 
     def _drawn_for_epoch(self, arrays, rng):
-        """Images with their pixels drawn, and noise for each, where Keras has the targets."""
+        """Images, noise where Keras has the targets, and 16 random bits a pixel for the weights."""
         images, *_ = arrays
         noise = rng.standard_normal((len(images), self.latent_dim), np.float32)
-        if self.pixels != "grey":
-            images = data.binarize(images.numpy(), rng, how=self.pixels)
-        return tf.constant(images), tf.constant(noise), None
+        bits = None
+        if self.pixels == "sampled":  # a quarter of the memory, and the time, of uniform floats
+            bits = np.frombuffer(rng.bytes(2 * images.shape.num_elements()), np.uint16)
+            bits = tf.constant(bits.reshape(images.shape))
+        return images, tf.constant(noise), bits
 
     def train_step(self, inputs):
         with tf.GradientTape() as tape:
@@ -271,14 +280,16 @@ class VAE(EpochModel):
         return self._record(*self._terms(*self._drawn_for_step(inputs)))
 
     def _drawn_for_step(self, inputs):
-        """What `_drawn_for_epoch` made of a batch; it is drawn here under Keras' own `fit`."""
-        images, noise, _ = keras.utils.unpack_x_y_sample_weight(inputs)
+        """Images with their pixels drawn, and noise; under Keras' own `fit` both are made here."""
+        images, noise, bits = keras.utils.unpack_x_y_sample_weight(inputs)
+        if self.pixels != "grey":
+            chance = 0.5
+            if bits is not None:  # right to 2⁻¹⁷, and 0 and 1 stay what they are
+                chance = (tf.cast(bits, images.dtype) + 0.5) / 2**16
+            elif self.pixels == "sampled":
+                chance = keras.random.uniform(tf.shape(images), seed=self.seeds)
+            images = tf.cast(images > chance, images.dtype)
         if noise is None:
-            if self.pixels != "grey":
-                sampled = self.pixels == "sampled"
-                shape = tf.shape(images)
-                chance = keras.random.uniform(shape, seed=self.seeds) if sampled else 0.5
-                images = tf.cast(images > chance, images.dtype)
             noise = keras.random.normal((tf.shape(images)[0], self.latent_dim), seed=self.seeds)
         return images, noise
 
@@ -343,6 +354,10 @@ class VAE(EpochModel):
     def predict_step(self, inputs):
         images, *_ = inputs if isinstance(inputs, tuple) else (inputs,)
         return self.call(images)
+
+    def predict(self, x, **kwargs):
+        """Reconstructions from the mean codes; arguments as in `EpochModel.predict`."""
+        return super().predict(self._checked(x), **kwargs)
 
     def encode(self, images):
         """Mean and log variance of q(z | x), each of shape (n, latent_dim)."""
@@ -417,7 +432,7 @@ class VAE(EpochModel):
         mean, log_var = self.encode(images)
         at_once = min(draws, _DRAWS_AT_ONCE)
         rng = np.random.default_rng(seed)
-        program = self._draw_program(at_once)
+        program = self._draw_program(at_once, compiled=draws * len(images) > _WORTH_COMPILING)
         for rows in data.blocks(len(images), max(1, _CODES_AT_ONCE // at_once)):
             for some in data.blocks(draws, at_once):
                 key = tf.constant(rng.integers(2**31, size=2), tf.int32)
@@ -425,9 +440,12 @@ class VAE(EpochModel):
                 results = (np.float64(result) for result in program(*given, key))
                 yield rows, *(result[:, : some.stop - some.start] for result in results)
 
-    def _draw_program(self, at_once):
+    def _draw_program(self, at_once, *, compiled):
+        algorithm = "threefry" if compiled else "philox"  # the fast ones there and here
+
         def draw(images, mean, log_var, seed):
-            noise = tf.random.stateless_normal([tf.shape(mean)[0], at_once, self.latent_dim], seed)
+            shape = [tf.shape(mean)[0], at_once, self.latent_dim]
+            noise = tf.random.stateless_normal(shape, seed, alg=algorithm)
             codes = mean[:, tf.newaxis] + tf.exp(log_var / 2)[:, tf.newaxis] * noise
             repeated = tf.repeat(images, at_once, axis=0)
             log_p = self._log_likelihood(repeated, tf.reshape(codes, [-1, self.latent_dim]))
@@ -436,7 +454,7 @@ class VAE(EpochModel):
 
         sizes = (self.n_pixels, self.latent_dim, self.latent_dim)
         signature = [*(tf.TensorSpec([None, size]) for size in sizes), tf.TensorSpec([2], tf.int32)]
-        return self._program(("draw", at_once), draw, signature, jit_compile=True)
+        return self._program(("draw", at_once, compiled), draw, signature, jit_compile=compiled)
 
     def active_units(self, images):
         """Which latent dimensions carry something: bool array of shape (latent_dim,).
@@ -519,6 +537,7 @@ def trained(
     FileNotFoundError
         If there is none.
     """
+    arguments.check_whole(1, epochs=epochs)
     if start_from:
         return _load_like(model, Path(start_from, f"{model.name}.keras"))
     schedule = cosine_schedule(len(x_train), batch_size, epochs, peak=peak, warm_up=0.1)
@@ -554,7 +573,8 @@ class KLWarmUp(keras.callbacks.Callback):
     """Let the weight of the KL rise in a line, from 0 to the model's β over some epochs.
 
     Else a code may be pressed into the prior before the decoder has learned to use it
-    (Bowman et al. 2016; Sønderby et al. 2016).
+    (Bowman et al. 2016; Sønderby et al. 2016). The losses of these epochs, held-out ones
+    included, have the weight that was used; when training ends it is β again.
 
     Parameters
     ----------
@@ -570,13 +590,17 @@ class KLWarmUp(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.model.kl_weight.assign(self.model.beta * min(1.0, (epoch + 1) / self.epochs))
 
+    def on_train_end(self, logs=None):
+        self.model.kl_weight.assign(self.model.beta)
+
 
 class _KeepFinite(keras.callbacks.Callback):
-    """Stop when a term is no longer finite, and go back to the weights before that epoch."""
+    """Stop when a term is no longer finite, and go back to where that epoch began."""
 
     def on_epoch_begin(self, epoch, logs=None):
         self.model._failed.assign(len(_TERMS))
         self.before = self.model.get_weights()
+        self.optimizer_before = [variable.numpy() for variable in self.model.optimizer.variables]
 
     def on_epoch_end(self, epoch, logs=None):
         failed = int(self.model._failed.numpy())
@@ -584,6 +608,10 @@ class _KeepFinite(keras.callbacks.Callback):
         if failed == len(_TERMS) and finite:
             return
         self.model.set_weights(self.before)
+        for variable, value in zip(
+            self.model.optimizer.variables, self.optimizer_before, strict=True
+        ):
+            variable.assign(value)
         what = {0: "the reconstruction error is", 1: "the KL is"}.get(failed, "the weights are")
         raise FloatingPointError(
             f"{what} no longer finite in epoch {epoch + 1}; the weights from before it are kept: "
@@ -591,56 +619,12 @@ class _KeepFinite(keras.callbacks.Callback):
         )
 
 
-def interpolate(a, b, steps, kind="linear"):
-    """Codes on the way from `a` to `b`, ends excluded, at t = i / (steps + 1).
-
-    Parameters
-    ----------
-    a, b : arrays of shape (n_dimensions,) or (n, n_dimensions)
-    steps : int, at least 1
-    kind : "linear" or "spherical"
-        (1 − t) a + t b; or along the great circle, sin((1 − t)ω) / sin ω · a +
-        sin(tω) / sin ω · b with ω the angle between them, which keeps the norm from
-        falling in between (Shoemake 1985; White 2016).
-
-    Returns
-    -------
-    array of shape (steps, n_dimensions) or (n, steps, n_dimensions), float32
-
-    Raises
-    ------
-    ValueError
-        If the codes are of different sizes or equal, or, for "spherical", one is 0 or
-        they point in opposite directions.
-    """
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    arguments.check_whole(1, steps=steps)
-    _one_of(("linear", "spherical"), kind, "kind")
-    if a.shape != b.shape or a.ndim not in (1, 2):
-        raise ValueError(f"both codes must have one shape, got {a.shape} and {b.shape}")
-    if (a == b).all(-1).any():
-        raise ValueError("the codes must differ, got a code and itself")
-    t = np.arange(1, steps + 1)[:, np.newaxis] / (steps + 1)
-    a, b = a[..., np.newaxis, :], b[..., np.newaxis, :]
-    if kind == "linear":
-        return np.float32((1 - t) * a + t * b)
-    norms = np.linalg.norm(a, axis=-1, keepdims=True) * np.linalg.norm(b, axis=-1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        omega = np.arccos(np.clip((a * b).sum(-1, keepdims=True) / norms, -1, 1))
-    if not (omega < math.pi - 1e-6).all():  # also where a norm is 0
-        raise ValueError("no great circle is the shortest: a code is 0, or the two are opposite")
-    small = omega < 1e-6  # of codes in one direction: the limit is linear
-    sine = np.where(small, 1, np.sin(omega))
-    first = np.where(small, 1 - t, np.sin((1 - t) * omega) / sine)
-    second = np.where(small, t, np.sin(t * omega) / sine)
-    return np.float32(first * a + second * b)
-
-
 def grid_log_likelihood(model, images, limit=5.0, n=300):
     """ln p(x) of a model with two latent dimensions, by summing over a grid of codes.
 
     ln Σ p(x | z) N(z; 0, I) Δ² with Δ = 2 · limit / (n − 1). The sum over a normal peak is
-    right to 2 % while Δ is at most twice its standard deviation.
+    right to 3 % while Δ is at most twice its standard deviations. Codes beyond
+    the limit are left out: an image whose posterior reaches there comes out too improbable.
 
     Parameters
     ----------
@@ -654,34 +638,14 @@ def grid_log_likelihood(model, images, limit=5.0, n=300):
     """
     if model.latent_dim != 2:
         raise ValueError(f"model must have two latent dimensions, got {model.latent_dim}")
-    codes, values = latent_plane(limit, n)
-    log_cell = 2 * math.log(values[1] - values[0]) - math.log(2 * math.pi)
+    codes, values = latent.plane_grid(n, -limit, limit)
+    log_cell = np.log(values[:, 1] - values[:, 0]).sum() - math.log(2 * math.pi)
     total = np.full(len(images), -np.inf)
     for rows in data.blocks(len(codes), _CODES_AT_ONCE):
         log_prior = log_cell - (np.float64(codes[rows]) ** 2).sum(1) / 2
         log_p = model.log_likelihoods(images, codes[rows]) + log_prior
         total = np.logaddexp(total, logsumexp(log_p, axis=1))
     return total
-
-
-def latent_plane(limit=3.0, n=30):
-    """A square grid of codes of two units, to be decoded in one call.
-
-    Returns
-    -------
-    codes : array of shape (n², 2), float32
-        The first unit grows fastest.
-    values : array of shape (n,)
-        From −limit to limit, the values that each unit takes.
-    """
-    values = np.linspace(-limit, limit, n)
-    return np.float32([(first, second) for second in values for first in values]), values
-
-
-def _one_of(allowed, value, name):
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
-    return value
 
 
 def _refuse_weights(method, given):

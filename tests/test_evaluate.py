@@ -266,7 +266,10 @@ def test_measures_of_paths():
     root = np.sqrt(2)
     np.testing.assert_allclose(measured.steps[0], [root / 4, root / 2, root / 4], rtol=1e-6)
     assert measured.largest_step()[0] == pytest.approx(1.5)
-    np.testing.assert_allclose(measured.nearest[0], [root / 4, 3 * root / 4], atol=1e-3)
+    cosines = np.array([3, 1]) / np.sqrt(10)
+    np.testing.assert_allclose(measured.nearest[0], 1 - cosines, atol=1e-5)
+    dimmed = evaluate.nearest_distance(even[1][np.newaxis] / 2, one[np.newaxis])
+    np.testing.assert_allclose(dimmed, 1 - cosines[0], atol=1e-5)
     assert evaluate.measure_paths(np.stack([even]), Brightest()).nearest is None
     with pytest.raises(ValueError, match="at least 3 images, got"):
         evaluate.measure_paths(np.zeros((4, 2, 784)), Brightest())
@@ -290,3 +293,40 @@ def test_pairs_that_cannot_be_made():
         evaluate.random_pairs([3, 3], 1, 0, same=False)
     with pytest.raises(ValueError, match="n_pairs must be at least 1, got 0"):
         evaluate.random_pairs([3, 3], 0, 0, same=True)
+
+
+# Residuals
+
+
+def test_residual_variances_and_mean_add_up_to_the_squared_error(rng):
+    images, reconstructions = rng.random((2, 50, 12)) * rng.random(12)
+    found = evaluate.residual_components(images, reconstructions, 12)
+    error = 12 * evaluate.squared_error(images, reconstructions)
+    assert found.explained_variance.sum() + (found.mean**2).sum() == pytest.approx(error)
+    assert found.explained_variance.sum() == pytest.approx(found.total_variance)
+    np.testing.assert_allclose(found.components @ found.components.T, np.eye(12), atol=1e-9)
+    largest = np.abs(found.components).argmax(axis=1)
+    assert (found.components[np.arange(12), largest] > 0).all()
+    turned = evaluate.residual_components(reconstructions, images, 12)  # the other sign
+    np.testing.assert_allclose(turned.mean, -found.mean)
+    np.testing.assert_allclose(turned.components, found.components, atol=1e-6)
+
+
+def test_residuals_of_pca_are_the_components_that_follow(rng):
+    images = rng.random((200, 10)) @ rng.random((10, 10))
+    found = evaluate.residual_components(images, evaluate.pca_reconstructions(images, images, 4), 3)
+    whole = PCA(10).fit(images)
+    np.testing.assert_allclose(found.mean, 0, atol=1e-9)
+    np.testing.assert_allclose(
+        np.abs(found.components @ whole.components_[4:7].T), np.eye(3), atol=1e-6
+    )
+    np.testing.assert_allclose(found.explained_variance, whole.explained_variance_[4:7] * 199 / 200)
+
+
+def test_residuals_that_are_refused(rng):
+    images = rng.random((4, 10))
+    with pytest.raises(ValueError, match=r"one shape, got \(4, 10\) and \(4, 9\)"):
+        evaluate.residual_components(images, images[:, :9])
+    for n in (0, 5, 2.0):
+        with pytest.raises(ValueError, match="n_components must be a whole number from 1 to 4"):
+            evaluate.residual_components(images, images / 2, n)

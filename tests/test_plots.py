@@ -37,7 +37,7 @@ def every_figure(images, histories):
         ),
         plots.path_grid(images[:10].reshape(2, 5, -1), [(1, 7), (3, 3)], np.full((2, 3), 7)),
         plots.latent_scatter(images[:9, 300:302], np.arange(9) % 3, ["bag", "shoe", "coat"]),
-        plots.decoded_plane(images[:9], np.linspace(-3, 3, 3)),
+        plots.decoded_plane(images[:9], [[-3, 0, 3], [0, 1, 2]]),
     ]
 
 
@@ -105,10 +105,10 @@ def test_a_third_label_on_a_path_is_told_from_those_of_the_ends():
 
 def test_plane_has_the_first_unit_to_the_right_and_the_second_upwards():
     grey = np.arange(9)[:, np.newaxis] * np.ones((9, 784)) / 8
-    field = plots.decoded_plane(grey, np.linspace(-3, 3, 3)).axes[0].images[0]
+    field = plots.decoded_plane(grey, [[-3, 0, 3], [1, 2, 3]]).axes[0].images[0]
     corners = field.get_array()[[-1, -1, 0], [0, -1, 0]]  # bottom left, bottom right, top left
     np.testing.assert_allclose(corners, [0, 2 / 8, 6 / 8])
-    assert field.get_extent() == [-4.5, 4.5, -4.5, 4.5]
+    assert field.get_extent() == [-4.5, 4.5, 0.5, 3.5]
 
 
 def test_scatter_names_each_class_where_it_is(rng):
@@ -139,6 +139,20 @@ def test_zero_is_mid_grey(images):
     (low, high) = limits.pop()
     assert not limits
     assert low == -high
+    each = plots.signed_images(weights, axis="weight", scale="each", titles="abcdef").axes
+    limits = [axes.images[0].get_clim() for axes in each]
+    assert all(low == -high for low, high in limits)
+    assert len(set(limits)) == len(each) == 6
+    assert each[0].get_title() == f"a\n±{limits[0][1]:.2g}"
+    nothing = plots.signed_images(np.zeros((2, 784)), axis="weight", scale="each")
+    assert nothing.axes[0].images[0].get_clim() == (-1, 1)
+
+
+def test_signed_images_that_are_refused(images):
+    with pytest.raises(ValueError, match="one for each of 3 images, got 2"):
+        plots.signed_images(images[:3], axis="weight", titles="ab")
+    with pytest.raises(ValueError, match="scale must be one of shared, each, got 'own'"):
+        plots.signed_images(images[:3], axis="weight", scale="own")
 
 
 def test_learning_curves_draw_what_is_there_above_its_floor(histories):

@@ -107,13 +107,6 @@ def test_likelihood_by_a_grid_and_by_many_draws(rng, bits, kind):
         vae.grid_log_likelihood(VAE(1, hidden_sizes=[3], n_pixels=4), bits)
 
 
-def test_plane_has_the_first_unit_grow_fastest():
-    codes, values = vae.latent_plane(3, 4)
-    np.testing.assert_allclose(values, [-3, -1, 1, 3])
-    np.testing.assert_allclose(codes[:5, 0], [-3, -1, 1, 3, -3])
-    np.testing.assert_allclose(codes[:5, 1], [-3, -3, -3, -3, -1])
-
-
 def test_gradient_is_the_slope_of_the_bound(small, bits):
     """By the reparameterized draws, against differences of the bound by quadrature."""
     small.compile(keras.optimizers.SGD(1.0))
@@ -179,11 +172,8 @@ def test_what_becomes_of_grey_pixels(pixels, rng):
     model = VAE(2, hidden_sizes=[4], n_pixels=3, pixels=pixels)
     images = tf.constant(np.tile(np.float32([[0.0, 0.3, 1.0]]), (20_000, 1)))
     expected = {"grey": 0.3, "sampled": 0.3, "thresholded": 0.0}[pixels]
-    for drawn in (
-        model._drawn_for_epoch((images, None, None), rng)[:2],
-        model._drawn_for_step(images),
-    ):
-        seen, noise = (tensor.numpy() for tensor in drawn)
+    for inputs in (model._drawn_for_epoch((images, None, None), rng), images):
+        seen, noise = (tensor.numpy() for tensor in model._drawn_for_step(inputs))
         np.testing.assert_allclose(seen.mean(0), [0, expected, 1], atol=0.02)
         values = {0, np.float32(0.3), 1} if pixels == "grey" else {0, 1}
         assert set(np.unique(seen)) == values
@@ -281,8 +271,10 @@ def test_samples_and_codes(digits):
     mean, log_var = model.encode(digits.x_test[:4])
     assert mean.shape == log_var.shape == (4, 5)
     np.testing.assert_allclose(model.predict(digits.x_test[:4]), model.decode(mean), atol=1e-6)
-    logits = mean @ np.zeros((5, 784))
-    assert (np.abs(model.decode(mean) - expit(logits)) < 0.5).all()
+    *layers, _ = model.decoder.layers[1:]
+    (w1, b1), (w2, b2) = (layer.get_weights() for layer in layers)
+    hidden = np.asarray(keras.activations.gelu(mean @ w1 + b1))
+    np.testing.assert_allclose(model.decode(mean), expit(hidden @ w2 + b2), atol=1e-5)
 
 
 def test_samples_are_decoded_draws_from_the_prior():
@@ -303,17 +295,43 @@ def test_a_unit_is_active_if_its_mean_varies(rng):
     np.testing.assert_array_equal(model.active_units(images), [True, False, False])
 
 
-def test_loss_that_is_not_finite_names_epoch_and_term(digits):
+@pytest.mark.parametrize(
+    ("settings", "rate", "what"),
+    [
+        ({}, 1e6, "the KL is"),
+        ({"decoder_kind": "gaussian", "sigma": 1e-30}, 1e-3, "the reconstruction error is"),
+        ({}, float("inf"), "the weights are"),
+    ],
+)
+def test_loss_that_is_not_finite_names_epoch_and_term(digits, settings, rate, what):
+    """And the model can go on from where that epoch began, at a lower rate."""
     keras.utils.set_random_seed(0)
-    model = VAE(2, hidden_sizes=[8])
-    model.compile(keras.optimizers.SGD(0.001), jit_compile=False)
-    model.fit(digits.x_train[:100], verbose=0)
+    model = VAE(2, hidden_sizes=[8], **settings)
+    model.compile(keras.optimizers.Adam(0.0), jit_compile=False)
+    images = digits.x_train[:32] if what == "the weights are" else digits.x_train[:100]
+    if not settings:
+        model.fit(images, verbose=0)
     before = model.get_weights()
-    model.compile(keras.optimizers.SGD(1e6), jit_compile=False)
-    with pytest.raises(FloatingPointError, match="the KL is no longer finite in epoch 1"):
-        model.fit(digits.x_train[:100], epochs=3, verbose=0)
+    model.optimizer.learning_rate = rate
+    with pytest.raises(FloatingPointError, match=f"{what} no longer finite in epoch 1"):
+        model.fit(images, epochs=3, verbose=0)
     for weights, old in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weights, old)
+    if not settings:
+        model.optimizer.learning_rate = 1e-4
+        losses = model.fit(images, epochs=2, verbose=0).history["loss"]
+        assert np.isfinite(losses).all()
+
+
+def test_a_warm_up_leaves_no_weight_behind(digits):
+    model = VAE(2, hidden_sizes=[8], beta=2.0)
+    model.compile("adam", jit_compile=False)
+    model.fit(digits.x_train[:100], callbacks=[vae.KLWarmUp(10)], verbose=0)
+    assert float(model.kl_weight.numpy()) == 2.0
+    model.kl_weight.assign(0.1)  # as a fit that was cut leaves it
+    logs = model.fit(digits.x_train[:100], verbose=0).history
+    (loss,), (reconstruction,), (kl,) = (logs[name] for name in ("loss", "reconstruction", "kl"))
+    assert (loss - reconstruction) / kl == pytest.approx(2.0, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -331,6 +349,12 @@ def test_loss_that_is_not_finite_names_epoch_and_term(digits):
 def test_parameters_out_of_range(arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
         VAE(**arguments)
+
+
+@pytest.mark.parametrize("name", ["loss", "loss_weights", "metrics", "weighted_metrics"])
+def test_what_a_vae_has_of_its_own_is_refused(name):
+    with pytest.raises(ValueError, match=f"compile cannot serve {name}, got 'mse'"):
+        VAE(2, hidden_sizes=[4]).compile("adam", **{name: "mse"})
 
 
 def test_weights_of_images_are_refused_not_ignored(digits):
@@ -351,7 +375,7 @@ def test_images_that_are_refused(digits):
     model = VAE(2, hidden_sizes=[4])
     model.compile("adam")
     good = digits.x_train[:8]
-    for use in (model.fit, model.evaluate, model.encode, model.negative_elbo):
+    for use in (model.fit, model.evaluate, model.predict, model.encode, model.negative_elbo):
         with pytest.raises(ValueError, match=r"images must lie in \[0, 1\]"):
             use(good * 2)
         with pytest.raises(ValueError, match="images must have 784 pixels, got 783"):
@@ -364,48 +388,6 @@ def test_images_that_are_refused(digits):
         model.negative_elbo(good, 0)
     with pytest.raises(ValueError, match=r"codes must have shape \(n, 2\), got \(3, 4\)"):
         model.decode(np.zeros((3, 4)))
-
-
-# Interpolation
-
-
-@pytest.mark.parametrize("kind", ["linear", "spherical"])
-def test_interpolates_lie_evenly_between_the_ends(rng, kind):
-    a, b = rng.normal(size=(2, 6))
-    path = vae.interpolate(a, b, 7, kind)
-    assert path.shape == (7, 6)
-    np.testing.assert_allclose(path[::-1], vae.interpolate(b, a, 7, kind), atol=1e-6)
-    a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
-    path = np.vstack([a, vae.interpolate(a, b, 7, kind), b])
-    steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
-    np.testing.assert_allclose(steps, steps[0], rtol=1e-4)
-    norms = np.linalg.norm(path, axis=1)
-    assert np.allclose(norms, 1, atol=1e-5) == (kind == "spherical")
-
-
-def test_interpolation_of_many_pairs(rng):
-    a, b = rng.normal(size=(2, 4, 3))
-    for kind in ("linear", "spherical"):
-        paths = vae.interpolate(a, b, 5, kind)
-        assert paths.shape == (4, 5, 3)
-        np.testing.assert_allclose(paths[2], vae.interpolate(a[2], b[2], 5, kind), atol=1e-6)
-    np.testing.assert_allclose(vae.interpolate(a, b, 1)[:, 0], (a + b) / 2, atol=1e-6)
-    along = vae.interpolate(a[0], 3 * a[0], 1, "spherical")[0]
-    np.testing.assert_allclose(along, 2 * a[0], atol=1e-5)
-
-
-def test_interpolation_that_is_refused():
-    with pytest.raises(ValueError, match=r"one shape, got \(2,\) and \(3,\)"):
-        vae.interpolate(np.zeros(2), np.ones(3), 7)
-    with pytest.raises(ValueError, match="the codes must differ, got a code and itself"):
-        vae.interpolate(np.ones((2, 3)), np.stack([np.zeros(3), np.ones(3)]), 7)
-    with pytest.raises(ValueError, match="steps must be a whole number of at least 1, got 0"):
-        vae.interpolate(np.zeros(2), np.ones(2), 0)
-    with pytest.raises(ValueError, match="kind must be one of linear, spherical, got 'cubic'"):
-        vae.interpolate(np.zeros(2), np.ones(2), 7, "cubic")
-    for end in (np.zeros(2), -np.ones(2)):
-        with pytest.raises(ValueError, match="no great circle is the shortest"):
-            vae.interpolate(end, np.ones(2), 7, "spherical")
 
 
 def test_grey_and_binary_are_told_apart(digits):
