@@ -71,7 +71,7 @@ def test_ais_agrees_with_the_exact_sum(trained, digits, seed):
 def test_the_standard_error_is_the_spread_of_estimates(rng):
     model = small_rbm(rng, 12, 6, scale=0.7)
     estimates = [
-        partition.log_partition_ais(model, n_betas=50, random_state=seed) for seed in range(200)
+        partition.log_partition_ais(model, n_betas=50, random_state=seed) for seed in range(400)
     ]
     spread = np.std([estimate.log_z for estimate in estimates])
     typical = np.median([estimate.standard_error for estimate in estimates])
@@ -105,20 +105,20 @@ def test_forward_and_reverse_runs_bound_the_truth_on_average(rng):
 
 @pytest.mark.filterwarnings("ignore:the effective sample size")
 def test_z_is_estimated_without_bias_and_better_with_more_sweeps(rng):
-    model = small_rbm(rng, 12, 6, scale=1.5)
+    model = small_rbm(rng, 12, 6, scale=2.5)  # so that one sweep is far from enough
     exact = partition.log_partition_exact(model)
 
     def ratios(n_sweeps):
         found = (
             partition.log_partition_ais(model, n_betas=10, n_sweeps=n_sweeps, random_state=seed)
-            for seed in range(200)
+            for seed in range(400)
         )
         return np.exp([estimate.log_z - exact for estimate in found])
 
     one, ten = ratios(1), ratios(10)
     for found in (one, ten):
-        assert abs(found.mean() - 1) < 4 * found.std() / np.sqrt(200)
-    assert ten.std() < 0.92 * one.std()  # over 3,000 seeds 0.80
+        assert abs(found.mean() - 1) < 4 * found.std() / np.sqrt(400)
+    assert ten.std() < 0.7 * one.std()
 
 
 @pytest.mark.filterwarnings("ignore:the effective sample size")
