@@ -8,6 +8,7 @@ from aehelpers.backend import keras, tf
 __all__ = [
     "as_tensors",
     "check_batch_size",
+    "check_from_one",
     "check_schedule",
     "check_whole",
     "is_whole",
@@ -148,6 +149,12 @@ def check_whole(least, **arguments):
     for name, value in arguments.items():
         if not is_whole(value) or value < least:
             raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+
+
+def check_from_one(name, value, largest):
+    """Refuse a value that is not a whole number from 1 to `largest`."""
+    if not is_whole(value) or not 1 <= value <= largest:
+        raise ValueError(f"{name} must be a whole number from 1 to {largest}, got {value!r}")
 
 
 def is_whole(value):
