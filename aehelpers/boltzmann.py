@@ -87,49 +87,46 @@ def learn(rule, state, images, rate, coins):
     """
     parameters = state.parameters
     data = _binarized(images, rule.pixels, coins)
-    n = data.shape[0]
-    if rule.algorithm == "cd":
-        data_hidden = hidden_given(parameters, data)
-        chains = _sweeps(parameters, coins.toss(data_hidden), rule.n_steps - 1, coins)
-        model = coins.toss(visible_given(parameters, chains))
-        visible = tf.concat([data, model], 0)
-        hidden = tf.concat([data_hidden, hidden_given(parameters, model)], 0)
-        chains = state.chains
-    else:
-        chains = _sweeps(parameters, state.chains, rule.n_steps - 1, coins)
-        model = coins.toss(visible_given(parameters, chains))
-        visible = tf.concat([data, model], 0)
-        hidden = hidden_given(parameters, visible)  # of both, in one product
-        chains = coins.toss(hidden[n:])
+    data_hidden = hidden_given(parameters, data)
+    chains = coins.toss(data_hidden) if rule.algorithm == "cd" else state.chains
+    chains = _sweeps(parameters, chains, rule.n_steps - 1, coins)
+    model = coins.toss(visible_given(parameters, chains))
+    model_hidden = hidden_given(parameters, model)
+    chains = state.chains if rule.algorithm == "cd" else coins.toss(model_hidden)
 
     visible_offset, hidden_offset = state.visible_offset, state.hidden_offset
     visible_offset += OFFSET_RATE * (tf.reduce_mean(data, 0) - visible_offset)
-    hidden_offset += OFFSET_RATE * (tf.reduce_mean(hidden[:n], 0) - hidden_offset)
-    shares = tf.concat([tf.fill([n, 1], 1 / n), tf.fill(model[:, :1].shape, -1 / len(model))], 0)
-    gradient = _difference(visible, hidden, shares, rule.centred, visible_offset, hidden_offset)
+    hidden_offset += OFFSET_RATE * (tf.reduce_mean(data_hidden, 0) - hidden_offset)
+    gradient = _difference(_statistics(data, data_hidden), _statistics(model, model_hidden))
+    if rule.centred:
+        gradient = _centred(gradient, visible_offset, hidden_offset)
     parameters, velocity = _step(rule, parameters, state.velocity, gradient, rate)
     return LearningState(parameters, velocity, chains, visible_offset, hidden_offset)
 
 
-def _difference(visible, hidden, shares, centred, visible_offset, hidden_offset):
-    """Statistics of the data less those of the model, whose rows have negative shares.
+def _statistics(visible, hidden):
+    """⟨h vᵀ⟩, ⟨h⟩ and ⟨v⟩ over the rows."""
+    products = tf.matmul(hidden / len(hidden), visible, transpose_a=True)
+    return Parameters(products, tf.reduce_mean(hidden, 0), tf.reduce_mean(visible, 0))
 
-    Centred, they are those of v − μ and h − λ, given for the biases of the plain energy:
-    the centred ones less Wμ and Wᵀλ (Montavon and Müller 2012; Melchior et al. 2016).
-    The plain parameters stay as they are when an offset moves: nothing is remapped.
+
+def _difference(of_data, of_model):
+    return Parameters(*(one - other for one, other in zip(of_data, of_model, strict=True)))
+
+
+def _centred(gradient, visible_offset, hidden_offset):
+    """The gradient of v − μ and h − λ, given for the biases of the plain energy.
+
+    ⟨(h − λ)(v − μ)ᵀ⟩ is ⟨h vᵀ⟩ − ⟨h⟩μᵀ − λ⟨v⟩ᵀ in a difference, from which λμᵀ drops out;
+    the biases' are the plain ones less Wμ and Wᵀλ (Montavon and Müller 2012; Melchior et
+    al. 2016). The plain parameters stay as they are when an offset moves.
     """
-    weighted = hidden * shares
-    weights = tf.matmul(weighted, visible, transpose_a=True)
-    hidden_bias, visible_bias = tf.reduce_sum(weighted, 0), tf.reduce_sum(visible * shares, 0)
-    if not centred:
-        return Parameters(weights, hidden_bias, visible_bias)
-    # The shares add up to 0: ⟨(h − λ)(v − μ)ᵀ⟩ = ⟨h vᵀ⟩ − ⟨h⟩μᵀ − λ⟨v⟩ᵀ, without a centred copy.
-    weights -= hidden_bias[:, tf.newaxis] * visible_offset
-    weights -= hidden_offset[:, tf.newaxis] * visible_bias
+    weights = gradient.weights - gradient.hidden_bias[:, tf.newaxis] * visible_offset
+    weights -= hidden_offset[:, tf.newaxis] * gradient.visible_bias
     return Parameters(
         weights,
-        hidden_bias - tf.linalg.matvec(weights, visible_offset),
-        visible_bias - tf.linalg.matvec(weights, hidden_offset, transpose_a=True),
+        gradient.hidden_bias - tf.linalg.matvec(weights, visible_offset),
+        gradient.visible_bias - tf.linalg.matvec(weights, hidden_offset, transpose_a=True),
     )
 
 
@@ -210,10 +207,12 @@ def learn_epoch(rule, images, batches, rates, seed, state, *, compiled):
 def _epoch(rule, compiled):
     @tf.function(jit_compile=compiled)
     def epoch(images, batches, rates, seed, state):
-        coins = _Coins(seed, compiled=compiled)
-        for step in tf.range(len(rates)):
-            batch = tf.gather(images, batches[step])
+        # A batch is gathered a step ahead: XLA makes slow code of a draw from what it gathers.
+        coins, n_steps = _Coins(seed, compiled=compiled), len(rates)
+        batch = tf.gather(images, batches[0])
+        for step in tf.range(n_steps):
             state = learn(rule, state, batch, rates[step], coins.of(step))
+            batch = tf.gather(images, batches[(step + 1) % n_steps])
         return state
 
     return epoch

@@ -136,17 +136,25 @@ def linear_completion(x_train, images, observed, *, ridge=1e-4):
         covariance += deviations.T @ deviations / len(x_train)
     covariance += ridge * np.eye(len(mean))
     precision = linalg.inv(covariance)
+    deviations = np.where(observed, images - mean, 0)
+    pulls = deviations @ precision
     completed = images.copy()
-    for image, seen, result in zip(images, observed, completed, strict=True):
-        missing, deviation = ~seen, image[seen] - mean[seen]
+    for deviation, pull, seen, result in zip(deviations, pulls, observed, completed, strict=True):
+        missing = ~seen
         if seen.sum() < missing.sum():
-            solved = linalg.solve(covariance[seen][:, seen], deviation, assume_a="pos")
-            result[missing] = mean[missing] + covariance[missing][:, seen] @ solved
+            solved = _solve(covariance[np.ix_(seen, seen)], deviation[seen])
+            result[missing] = mean[missing] + covariance[np.ix_(missing, seen)] @ solved
         else:
-            pull = precision[missing][:, seen] @ deviation
-            solved = linalg.solve(precision[missing][:, missing], pull, assume_a="pos")
-            result[missing] = mean[missing] - solved
+            result[missing] = mean[missing] - _solve(
+                precision[np.ix_(missing, missing)], pull[missing]
+            )
     return completed
+
+
+def _solve(matrix, vector):
+    """x of matrix @ x = vector, of a positive definite matrix, which is overwritten."""
+    factor = linalg.cho_factor(matrix, overwrite_a=True, check_finite=False)
+    return linalg.cho_solve(factor, vector, check_finite=False)
 
 
 def _observed_part(x_train, images, observed):

@@ -16,7 +16,8 @@ def test_centred_gradient_is_that_of_the_centred_energy(rng):
     weights = ((hidden - lam) * shares).T @ (visible - mu)
     hidden_bias = ((hidden - lam) * shares).sum(0) - weights @ mu
     visible_bias = ((visible - mu) * shares).sum(0) - lam @ weights
-    found = boltzmann._difference(visible, hidden, shares, True, mu, lam)
+    statistics = (boltzmann._statistics(visible[s], hidden[s]) for s in (slice(4), slice(4, 8)))
+    found = boltzmann._centred(boltzmann._difference(*statistics), mu, lam)
     for part, expected in zip(found, (weights, hidden_bias, visible_bias), strict=True):
         np.testing.assert_allclose(part, expected, atol=1e-5)
 
