@@ -26,11 +26,13 @@ __all__ = [
     "hidden_given",
     "learn",
     "learn_epoch",
+    "log_sum_over_hidden",
     "visible_given",
 ]
 
 OFFSET_RATE = 0.01  # share of a batch mean that enters an offset (Melchior et al. 2016)
 _WORTH_COMPILING = 2e7  # draws in a call; XLA takes a second
+_HIDDEN_WORTH_COMPILING = 16  # hidden units whose states are summed over
 
 
 class Parameters(NamedTuple):
@@ -256,6 +258,32 @@ def _sweeps_of_all(compiled):
         return visible, probabilities, total / tf.cast(n_sweeps - burn_in, tf.float32)
 
     return sweeps
+
+
+def log_sum_over_hidden(parameters):
+    """ln Σ_h exp(b·h + Σᵢ softplus(a + Wᵀh)ᵢ) over all hidden states, in float64."""
+    compiled = len(parameters.hidden_bias) >= _HIDDEN_WORTH_COMPILING
+    return float(_run(_sum_over_hidden, (compiled,), (parameters,)))
+
+
+def _sum_over_hidden(compiled):
+    @tf.function(jit_compile=compiled)
+    def log_sum(parameters):
+        n_hidden = len(parameters.hidden_bias)
+        n_states = 2 ** min(n_hidden, 10)  # at a time: 1,024 by 784 pixels stay in the cache
+        sums = tf.zeros([2**n_hidden // n_states], tf.float64)
+        for block in tf.range(len(sums)):
+            numbers = block * n_states + tf.range(n_states)
+            bits = tf.bitwise.right_shift(numbers[:, tf.newaxis], tf.range(n_hidden)) & 1
+            states = tf.cast(bits, tf.float32)
+            total = tf.matmul(states, parameters.weights) + parameters.visible_bias
+            log_p = tf.linalg.matvec(states, parameters.hidden_bias)
+            log_p += tf.reduce_sum(tf.nn.softplus(total), 1)
+            log_sum = tf.reduce_logsumexp(tf.cast(log_p, tf.float64))
+            sums = tf.tensor_scatter_nd_update(sums, [[block]], [log_sum])
+        return tf.reduce_logsumexp(sums)
+
+    return log_sum
 
 
 def annealed_log_weights(parameters, base, betas, visible, n_sweeps, seed):

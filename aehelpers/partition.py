@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from aehelpers import boltzmann
 from aehelpers.arguments import check_whole
-from aehelpers.backend import tf
 from aehelpers.rbm import all_states
 
 __all__ = [
@@ -91,13 +90,7 @@ def log_partition_exact(rbm):
             f"log_partition_exact sums over all hidden states, of at most {MOST_HIDDEN_UNITS} "
             f"units, got {n_hidden}: use log_partition_ais"
         )
-    parts = []
-    for states in all_states(n_hidden):
-        total = tf.matmul(states, rbm.components_) + rbm.intercept_visible_
-        log_p = tf.linalg.matvec(states, rbm.intercept_hidden_)
-        log_p += tf.reduce_sum(tf.nn.softplus(total), 1)
-        parts.append(logsumexp(np.float64(log_p)))
-    return float(logsumexp(parts))
+    return boltzmann.log_sum_over_hidden(_parameters(rbm))
 
 
 def log_partition_ais(
@@ -196,13 +189,14 @@ def _mean_of_weights(log_weights):
 
 
 def _log_weights(rbm, base, betas, visible, n_sweeps, rng):
-    parameters = boltzmann.Parameters(
-        rbm.components_, rbm.intercept_hidden_, rbm.intercept_visible_
-    )
     seed = rng.randint(np.iinfo(np.int32).max, size=2, dtype=np.int32)
     return boltzmann.annealed_log_weights(
-        parameters, base, betas, np.float32(visible), n_sweeps, seed
+        _parameters(rbm), base, betas, np.float32(visible), n_sweeps, seed
     )
+
+
+def _parameters(rbm):
+    return boltzmann.Parameters(rbm.components_, rbm.intercept_hidden_, rbm.intercept_visible_)
 
 
 def _log_z_of_independent(units):
