@@ -13,7 +13,7 @@
 import difflib
 import os
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +74,29 @@ class Dataset:
     y_test: np.ndarray = field(repr=False)
     class_names: tuple
     source: str
+
+    def of_classes(self, labels):
+        """The images of some classes only; the labels and the class names stay as they are.
+
+        Parameters
+        ----------
+        labels : list of int
+            At least one, each from 0 to the last class, none twice.
+        """
+        labels, last = list(labels), len(self.class_names) - 1
+        if not labels or len({*labels} & {*range(last + 1)}) < len(labels):
+            raise ValueError(
+                f"labels must be different whole numbers from 0 to {last}, at least one, "
+                f"got {labels}"
+            )
+        train, test = np.isin(self.y_train, labels), np.isin(self.y_test, labels)
+        return replace(
+            self,
+            x_train=self.x_train[train],
+            y_train=self.y_train[train],
+            x_test=self.x_test[test],
+            y_test=self.y_test[test],
+        )
 
 
 @dataclass(frozen=True)

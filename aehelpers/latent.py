@@ -6,7 +6,7 @@ import numpy as np
 
 from aehelpers import arguments
 
-__all__ = ["interpolate", "plane_grid"]
+__all__ = ["interpolate", "plane_grid", "point_in_plane"]
 
 
 def interpolate(a, b, steps, kind="linear"):
@@ -79,3 +79,32 @@ def plane_grid(n=30, low=-3.0, high=3.0):
     values = np.linspace(low, high, n, axis=1)
     first, second = np.meshgrid(*values)
     return np.float32(np.column_stack([first.ravel(), second.ravel()])), values
+
+
+def point_in_plane(point, codes):
+    """A point of the plane as a code to be decoded, and a remark if no code of an image is near.
+
+    Parameters
+    ----------
+    point : sequence of two floats
+    codes : array of shape (n, 2)
+        Where images lie. The plane reaches from the least to the largest of each unit.
+
+    Returns
+    -------
+    code : array of shape (1, 2), float32
+    remark : str
+        Empty where the point lies within the plane.
+    """
+    code = np.asarray(point, np.float32)
+    if code.shape != (2,) or not np.isfinite(code).all():
+        raise ValueError(f"point must be two finite numbers, got {point}")
+    low, high = codes.min(axis=0), codes.max(axis=0)
+    if ((low <= code) & (code <= high)).all():
+        return code[np.newaxis], ""
+    spans = " and ".join(f"{a:.3g} to {b:.3g}" for a, b in zip(low, high, strict=True))
+    remark = (
+        f"({code[0]:g}, {code[1]:g}) lies outside of the plane of the codes, {spans}: "
+        "what is decoded there no image has shown."
+    )
+    return code[np.newaxis], remark

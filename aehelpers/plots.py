@@ -240,7 +240,9 @@ def path_grid(paths, ends, labels, *, class_names=None, seen="", name="path_grid
 
 
 @_styled
-def latent_scatter(codes, labels, class_names, *, axes_names=("z₁", "z₂"), seen="", name="scatter"):
+def latent_scatter(
+    codes, labels, class_names, *, axes_names=("z₁", "z₂"), marked=None, seen="", name="scatter"
+):
     """Codes of two units, one dot an image, coloured by class.
 
     Parameters
@@ -249,6 +251,8 @@ def latent_scatter(codes, labels, class_names, *, axes_names=("z₁", "z₂"), s
     labels : int array of shape (n,)
     class_names : sequence of str
         A class's name stands at the median of its codes, and in the legend.
+    marked : pair of float, optional
+        A point that is marked with a cross.
     seen : str
         A sentence for the alternative text: what there is to see.
     """
@@ -267,6 +271,10 @@ def latent_scatter(codes, labels, class_names, *, axes_names=("z₁", "z₂"), s
             fontweight="bold",
             bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": color, "alpha": 0.85},
         )
+    if marked is not None:
+        point = f"({marked[0]:g}, {marked[1]:g})"
+        axes.plot(*marked, "kx", ms=11, mew=2.5, ls="", label=point)
+        seen = f"A cross marks {point}. {seen}"
     axes.set_xlabel(axes_names[0])
     axes.set_ylabel(axes_names[1])
     axes.set_aspect("equal", "datalim")

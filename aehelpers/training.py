@@ -12,6 +12,7 @@ distribution over several devices.
 """
 
 import contextlib
+import math
 import random
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 from aehelpers import arguments, progress
 from aehelpers.backend import keras, tf
 
-__all__ = ["EpochModel", "FunctionalEpochModel", "cosine_schedule"]
+__all__ = ["EpochModel", "FunctionalEpochModel", "cosine_schedule", "random_bits", "uniform"]
 
 _BATCH_HOOKS = {
     "train": ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end"),
@@ -272,7 +273,8 @@ class _EpochTraining:
         """What the next epoch sees of (x, y, sample_weight); for a model to add its noise.
 
         NumPy draws it some ten times faster, for all images at once, than XLA does in
-        every step. A test epoch always gets the same.
+        every step. Each may become a tuple of arrays of the same length. A test epoch
+        always gets the same.
         """
         return arrays
 
@@ -320,7 +322,7 @@ class _EpochTraining:
         given = {"x": x, "y": None if y is x else y, "sample_weight": sample_weight}
         given = {name: tensor for name, tensor in given.items() if tensor is not None}
         # Only the number of rows may differ between two calls of one program.
-        specs = {name: tf.TensorSpec([None, *t.shape[1:]], t.dtype) for name, t in given.items()}
+        specs = tf.nest.map_structure(lambda t: tf.TensorSpec([None, *t.shape[1:]], t.dtype), given)
         program = self._program(
             (step.__name__, jit_compile, y is x, tuple(specs.items())),
             self._over_rows(step, targets_are_inputs=y is x),
@@ -334,7 +336,8 @@ class _EpochTraining:
 
         def steps(batches, arrays):
             for row in tf.range(tf.shape(batches)[0]):
-                batch = {name: tf.gather(array, batches[row]) for name, array in arrays.items()}
+                chosen = batches[row]
+                batch = tf.nest.map_structure(lambda a, rows=chosen: tf.gather(a, rows), arrays)
                 targets = batch["x"] if targets_are_inputs else batch.get("y")
                 logs = step((batch["x"], targets, batch.get("sample_weight")))
                 self._check_logs(step.__name__, logs)
@@ -433,6 +436,17 @@ def cosine_schedule(n_images, batch_size, epochs, *, peak, warm_up=0.2):
     return keras.optimizers.schedules.CosineDecay(
         0.0, steps - rise, warmup_target=peak, warmup_steps=rise
     )
+
+
+def random_bits(shape, rng):
+    """16 random bits for each element, uint16: drawn in a quarter of the time of uniform floats."""
+    bits = np.frombuffer(rng.bytes(2 * math.prod(shape)), np.uint16)
+    return tf.constant(bits.reshape(shape))
+
+
+def uniform(bits, dtype=tf.float32):
+    """Numbers strictly between 0 and 1, in steps of 2⁻¹⁶, from what `random_bits` gives."""
+    return (tf.cast(bits, dtype) + 0.5) / 2**16
 
 
 class _EpochBar(keras.callbacks.Callback):

@@ -16,7 +16,13 @@ from scipy.special import logsumexp
 
 from aehelpers import arguments, data, latent
 from aehelpers.backend import keras, tf
-from aehelpers.training import EpochModel, FunctionalEpochModel, cosine_schedule
+from aehelpers.training import (
+    EpochModel,
+    FunctionalEpochModel,
+    cosine_schedule,
+    random_bits,
+    uniform,
+)
 
 __all__ = [
     "VAE",
@@ -262,10 +268,7 @@ class VAE(EpochModel):
         """Images, noise where Keras has the targets, and 16 random bits a pixel for the weights."""
         images, *_ = arrays
         noise = rng.standard_normal((len(images), self.latent_dim), np.float32)
-        bits = None
-        if self.pixels == "sampled":  # a quarter of the memory, and the time, of uniform floats
-            bits = np.frombuffer(rng.bytes(2 * images.shape.num_elements()), np.uint16)
-            bits = tf.constant(bits.reshape(images.shape))
+        bits = random_bits(images.shape, rng) if self.pixels == "sampled" else None
         return images, tf.constant(noise), bits
 
     def train_step(self, inputs):
@@ -285,7 +288,7 @@ class VAE(EpochModel):
         if self.pixels != "grey":
             chance = 0.5
             if bits is not None:  # right to 2⁻¹⁷, and 0 and 1 stay what they are
-                chance = (tf.cast(bits, images.dtype) + 0.5) / 2**16
+                chance = uniform(bits, images.dtype)
             elif self.pixels == "sampled":
                 chance = keras.random.uniform(tf.shape(images), seed=self.seeds)
             images = tf.cast(images > chance, images.dtype)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aehelpers import autoencoders
-from aehelpers.autoencoders import Autoencoder, GaussianCorruption
+from aehelpers.autoencoders import Autoencoder, Corruption, StackedDenoisingAutoencoder
 from aehelpers.backend import keras, tf
 
 
@@ -18,9 +18,17 @@ from aehelpers.backend import keras, tf
         ({"hidden_sizes": [32, 0]}, "hidden_sizes must be whole numbers"),
         ({"hidden_sizes": [2.5]}, "hidden_sizes must be whole numbers"),
         ({"hidden_sizes": ["a"]}, "hidden_sizes must be whole numbers"),
-        ({"hidden_sizes": [32], "output": "tanh"}, "output must be one of sigmoid.*'tanh'"),
-        ({"hidden_sizes": [32], "fresh_noise": -0.1}, "fresh_noise must be at least 0, got -0.1"),
-        ({"hidden_sizes": [32], "fresh_noise": float("nan")}, "fresh_noise must be at least 0"),
+        ({"hidden_sizes": [32], "output": "step"}, "output must be one of sigmoid.*'step'"),
+        ({"hidden_sizes": [32], "fresh_noise": -0.1}, "fresh_noise of gaussian .* 0, got -0.1"),
+        ({"hidden_sizes": [32], "fresh_noise": float("nan")}, "noise must be at least 0, got nan"),
+        (
+            {"hidden_sizes": [32], "fresh_noise": 1.4, "noise_kind": "masking"},
+            "fresh_noise of masking noise must be from 0 to 1, got 1.4",
+        ),
+        (
+            {"hidden_sizes": [32], "fresh_noise": 0.1, "noise_kind": "speckle"},
+            "noise_kind must be one of gaussian.*'speckle'",
+        ),
     ],
 )
 def test_refusals(arguments, sentence):
@@ -80,7 +88,7 @@ def test_training_lowers_the_loss(sample):
 
 def test_corruption_is_fresh_clipped_and_only_in_training():
     keras.utils.set_random_seed(0)
-    layer = GaussianCorruption(0.2)
+    layer = Corruption("gaussian", 0.2)
     grey = tf.fill((200, 784), 0.5)
     first, second = layer(grey, training=True).numpy(), layer(grey, training=True).numpy()
     assert (first != second).mean() > 0.99
@@ -89,6 +97,40 @@ def test_corruption_is_fresh_clipped_and_only_in_training():
     assert noisy_black.min() == 0
     assert noisy_black.mean() == pytest.approx(0.2 / np.sqrt(2 * np.pi), abs=0.001)
     assert (layer(grey, training=False).numpy() == 0.5).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "shares"),
+    [("masking", {0.0: 0.3, 0.5: 0.7}), ("salt_and_pepper", {-1.0: 0.15, 3.0: 0.15, 0.5: 0.7})],
+)
+def test_corruption_sets_as_many_values_as_it_should(kind, shares):
+    keras.utils.set_random_seed(0)
+    layer = Corruption(kind, 0.3, low=-1, high=3)
+    values = layer(tf.fill((200, 784), 0.5), training=True).numpy()
+    assert set(np.unique(values)) == set(shares)
+    for value, share in shares.items():
+        assert (values == value).mean() == pytest.approx(share, abs=0.006)
+
+
+def test_gaussian_noise_is_in_units_of_the_range():
+    keras.utils.set_random_seed(0)
+    values = Corruption("gaussian", 0.1, low=-10, high=10)(tf.zeros((200, 784)), training=True)
+    assert values.numpy().std() == pytest.approx(2, abs=0.02)
+
+
+@pytest.mark.parametrize("kind", autoencoders.NOISE_KINDS)
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_noise_of_a_fit_is_that_of_the_layer(images, kind, jit_compile):
+    """A model that learned nothing has in `fit` the mean loss that `call` has in training."""
+    keras.utils.set_random_seed(0)
+    model = Autoencoder([16], output="linear", fresh_noise=0.3, noise_kind=kind)
+    model.compile(keras.optimizers.SGD(0.0), jit_compile=jit_compile)
+    many = np.repeat(images, 10, axis=0)
+    in_fit = model.fit(many, many, batch_size=64).history["loss"][0]
+    by_call = [((model(many, training=True) - many) ** 2).numpy().mean() for _ in range(2)]
+    assert by_call[0] != by_call[1]
+    assert in_fit == pytest.approx(by_call[0], rel=0.01)
+    assert model.evaluate(many, many) == pytest.approx(((model(many) - many) ** 2).numpy().mean())
 
 
 def test_fresh_noise_differs_between_the_visits_of_a_fit(images):
@@ -143,6 +185,78 @@ def test_gradients_against_the_tape(dtype, bound):
 
 
 # Files -------------------------------------------------------------------------------------
+
+
+# Stacks ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"hidden_sizes": []}, "hidden_sizes must be whole numbers of at least 1"),
+        ({"noise_level": 1.5}, "noise_level of masking noise must be from 0 to 1, got 1.5"),
+        ({"noise_kind": "gaussian", "noise_level": -1}, "noise_level of gaussian noise must be"),
+        ({"noise_kind": "rain"}, "noise_kind must be one of gaussian"),
+    ],
+)
+def test_refusals_of_a_stack(arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        StackedDenoisingAutoencoder(**arguments)
+
+
+def test_pretrain_refuses_no_epochs(images):
+    with pytest.raises(ValueError, match="epochs must be a whole number of at least 1, got 0"):
+        StackedDenoisingAutoencoder([4]).pretrain(images, epochs=0)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "gelu"])
+def test_layers_that_learned_alone_stand_in_the_stack(sample, activation):
+    """Before it is trained as a whole, the stack beats the mean image, as a random one does not."""
+    keras.utils.set_random_seed(0)
+    x = sample.x_train[:2000]
+    mean_error = ((x - x.mean(axis=0)) ** 2).mean()
+    stack = StackedDenoisingAutoencoder([128, 64, 16], activation=activation)
+    assert ((stack.predict(x) - x) ** 2).mean() > mean_error
+    histories = stack.pretrain(x, epochs=15, batch_size=32, peak=0.005)
+    assert len(histories) == 3
+    assert all(h.history["loss"][-1] < h.history["loss"][0] for h in histories)
+    assert ((stack.predict(x) - x) ** 2).mean() < mean_error
+
+
+def test_each_layer_sees_clean_codes_of_the_ones_below(images, monkeypatch):
+    """What a layer is to restore are clean codes, and their range bounds its noise."""
+    seen = []
+    fit = Autoencoder.fit
+
+    def watched(self, x, y, **settings):
+        seen.append((x, y, self.noise_range, self.fresh_noise, self.noise_kind))
+        return fit(self, x, y, **settings)
+
+    monkeypatch.setattr(Autoencoder, "fit", watched)
+    kind = {"noise_kind": "salt_and_pepper", "noise_level": 0.2}
+    stack = StackedDenoisingAutoencoder([12, 8, 4], **kind)
+    stack.pretrain(images, epochs=1)
+    codes = images
+    for layer, (x, y, noise_range, level, kind) in zip(stack.encoder.layers, seen, strict=True):
+        assert x is y
+        np.testing.assert_allclose(x, codes, atol=1e-5)
+        expected = (0, 1) if codes is images else (codes.min(), codes.max())
+        assert noise_range == pytest.approx(expected, abs=1e-4)
+        assert (level, kind) == (0.2, "salt_and_pepper")
+        codes = layer(codes).numpy()
+
+
+def test_a_saved_stack_keeps_its_settings(images, tmp_path):
+    stack = StackedDenoisingAutoencoder([8, 4], noise_kind="gaussian", noise_level=0.3)
+    stack.compile()
+    stack.fit(images, images)
+    stack.save(tmp_path / "stack.keras")
+    loaded = keras.saving.load_model(tmp_path / "stack.keras")
+    assert loaded.get_config() == stack.get_config()
+    np.testing.assert_allclose(loaded.predict(images), stack.predict(images), atol=1e-6)
+
+
+# Saving ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fresh_noise", [0.0, 0.3])

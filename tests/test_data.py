@@ -323,3 +323,17 @@ def test_observed_part_hides_what_is_missing(rng):
     assert observed.shape == (3, 6)
     assert (part[:, 2] == 0).all()
     np.testing.assert_array_equal(part[:, mask], images[:, mask])
+
+
+def test_of_classes_keeps_those_images_only(sample):
+    some = sample.of_classes([5, 1])
+    assert set(some.y_train) == set(some.y_test) == {1, 5}
+    np.testing.assert_array_equal(some.x_test, sample.x_test[np.isin(sample.y_test, [1, 5])])
+    assert len(some.x_train) == len(some.y_train) == np.isin(sample.y_train, [1, 5]).sum()
+    assert some.class_names == sample.class_names
+
+
+@pytest.mark.parametrize("labels", [[], [10], [-1, 3], [1, 1], [1.5], ["5"]])
+def test_of_classes_refuses_what_are_no_classes(sample, labels):
+    with pytest.raises(ValueError, match="labels must be different whole numbers from 0 to 9"):
+        sample.of_classes(labels)

@@ -61,3 +61,19 @@ def test_grid_that_is_refused():
     for high in (-3, np.nan, np.inf, (3, -4)):
         with pytest.raises(ValueError, match="low must be below high"):
             latent.plane_grid(3, -3, high)
+
+
+def test_a_point_in_the_plane_of_the_codes():
+    codes = np.float32([[-1, 0], [3, 2]])
+    code, remark = latent.point_in_plane((0, 1.5), codes)
+    assert code.tolist() == [[0, 1.5]]
+    assert not remark
+    code, remark = latent.point_in_plane([5, 5], codes)
+    assert code.shape == (1, 2)
+    assert remark.startswith("(5, 5) lies outside of the plane of the codes, -1 to 3 and 0 to 2")
+
+
+@pytest.mark.parametrize("point", [[5], [1, 2, 3], 5, [0, float("nan")], [[1, 2]]])
+def test_a_point_must_be_two_numbers(point):
+    with pytest.raises(ValueError, match="point must be two finite numbers"):
+        latent.point_in_plane(point, np.float32([[-1, 0], [3, 2]]))

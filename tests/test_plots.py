@@ -117,6 +117,11 @@ def test_scatter_names_each_class_where_it_is(rng):
     places = {text.get_text(): text.xy for text in axes.texts}
     np.testing.assert_allclose(places["4"], (5, 5), atol=0.2)
     assert set(places) == {"0", "4", "9"}
+    marked = plots.latent_scatter(
+        codes, np.repeat([0, 4, 9], 20), list("0123456789"), marked=(5, 5)
+    )
+    assert marked.axes[0].lines[-1].get_xydata().tolist() == [[5, 5]]
+    assert "A cross marks (5, 5)" in marked.alt
 
 
 def test_curves_at_given_places():
