@@ -261,7 +261,7 @@ def latent_scatter(
     present = np.unique(labels)
     for label in present:
         color, own = _CLASS_COLORS[label % len(_CLASS_COLORS)], codes[labels == label]
-        axes.plot(*own.T, ".", color=color, ms=3, alpha=0.45, mew=0)
+        axes.plot(*own.T, ".", color=color, ms=3 if len(codes) > 2_000 else 7, alpha=0.45, mew=0)
         axes.plot([], [], "o", color=color, label=class_names[label])
         axes.annotate(
             class_names[label],
@@ -382,7 +382,9 @@ def signed_images(
 
 
 @_styled
-def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, name="curves"):
+def curves(
+    series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, bands=None, name="curves"
+):
     """A line for each model: one value after each epoch, or at each place in `x`.
 
     Parameters
@@ -396,12 +398,17 @@ def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, na
         Draw `x` on a logarithmic scale, with ticks at its values.
     levels : dict of str to float, optional
         Dashed lines across, to compare with.
+    bands : dict of str to pair of sequences of float, optional
+        For some of the lines the least and the largest values, between which it is shaded.
     """
     picture = Picture(WIDTH, 3.4, name=name)
     axes = picture.add_subplot()
     for order, (label, values) in enumerate(series.items()):
         places = np.arange(1, len(values) + 1) if x is None else x
         axes.plot(places, values, "o-", color=_color(label, order), ms=4, label=label)
+        if label in (bands or {}):
+            color = _color(label, order)
+            axes.fill_between(places, *bands[label], color=color, alpha=0.25, lw=0)
     for order, (label, level) in enumerate((levels or {}).items()):
         color = PALETTE[(len(series) + order) % len(PALETTE)]
         axes.axhline(level, color=color, ls="--", lw=1, label=label)

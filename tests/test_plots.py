@@ -132,6 +132,13 @@ def test_curves_at_given_places():
     assert axes.get_xscale() == "log"
 
 
+def test_a_band_around_a_curve():
+    picture = plots.curves({"a": [3, 2], "b": [1, 1]}, axis="y", bands={"a": ([2, 1], [4, 3])})
+    (band,) = picture.axes[0].collections
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == (1, 4)
+
+
 def test_rows_must_be_of_one_length(images):
     with pytest.raises(ValueError, match=r"equally many images, got \{'a': 3, 'b': 4\}"):
         plots.image_rows({"a": images[:3], "b": images[:4]})

@@ -48,6 +48,14 @@ PARAMETERS = {
         "epochs_larger": 1,
         "n_side": 8,
     },
+    "07_latent_plane_156": {
+        "dataset": "mnist-sample",
+        "hidden_sizes": [32, 16],
+        "epochs": 3,
+        "n_side": 6,
+        "n_shown": 100,
+        "epochs_vae": 1,
+    },
     "08_vae_elbo_tradeoff": {
         "dataset": "mnist-sample",
         "latent_dims": [2, 5],
