@@ -27,6 +27,14 @@ PARAMETERS = {
         "n_images": 5,
         "n_weights": 6,
     },
+    "04_bottleneck_sweep": {
+        "dataset": "fashion-mnist-sample",
+        "code_sizes": [2, 6],
+        "epochs": 1,
+        "n_few": 200,
+        "epochs_few": 2,
+        "n_seeds": 2,
+    },
     "05_rbm_inpainting": {
         "dataset": "mnist-sample",
         "hidden_units": [5, 10],
