@@ -48,7 +48,7 @@ class Corruption(keras.layers.Layer):
 
     def __init__(self, kind, level, *, low=0.0, high=1.0, **kwargs):
         super().__init__(**kwargs)
-        self.kind, self.level = check_noise(kind, level)
+        self.kind, self.level = _check_noise(kind, level)
         self.low, self.high = float(low), float(high)
         self.seeds = keras.random.SeedGenerator()
 
@@ -130,7 +130,7 @@ class Autoencoder(EpochModel):
         self.n_pixels = n_pixels
         self.activation, self.code_activation = activation, code_activation
         self.output_activation = one_of(_OUTPUTS, output, "output")
-        self.noise_kind, self.fresh_noise = check_noise(noise_kind, fresh_noise, "fresh_noise")
+        self.noise_kind, self.fresh_noise = _check_noise(noise_kind, fresh_noise, "fresh_noise")
         self.noise_range = tuple(float(value) for value in noise_range)
 
         *outer, code_size = self.hidden_sizes
@@ -255,7 +255,7 @@ class StackedDenoisingAutoencoder(Autoencoder):
             activation=activation,
             code_activation=code_activation,
             noise_kind=noise_kind,
-            fresh_noise=check_noise(noise_kind, noise_level)[1],
+            fresh_noise=_check_noise(noise_kind, noise_level)[1],
             **kwargs,
         )
 
@@ -279,9 +279,9 @@ class StackedDenoisingAutoencoder(Autoencoder):
         """
         check_whole(1, epochs=epochs)
         decoders = [layer for layer in self.decoder.layers if layer.weights]
-        histories, values = [], images
+        histories, values = [], np.asarray(images)
         for layer, decoder in zip(self.encoder.layers, reversed(decoders), strict=True):
-            first = values is images
+            first = not histories  # whose input are the images
             small = Autoencoder(
                 [layer.units],
                 n_pixels=values.shape[1],
@@ -393,7 +393,7 @@ def _check_sizes(sizes):
     return [int(size) for size in sizes]
 
 
-def check_noise(kind, level, name="noise_level"):
+def _check_noise(kind, level, name="noise_level"):
     """The kind and level of noise, if a `Corruption` can have them."""
     one_of(NOISE_KINDS, kind, "noise_kind")
     most = float("inf") if kind == "gaussian" else 1

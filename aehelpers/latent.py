@@ -82,7 +82,7 @@ def plane_grid(n=30, low=-3.0, high=3.0):
 
 
 def point_in_plane(point, codes):
-    """A point of the plane as a code to be decoded, and a remark if no code of an image is near.
+    """A point of the plane as a code to be decoded, and a remark if it lies outside of the codes.
 
     Parameters
     ----------
@@ -95,6 +95,11 @@ def point_in_plane(point, codes):
     code : array of shape (1, 2), float32
     remark : str
         Empty where the point lies within the plane.
+
+    Raises
+    ------
+    ValueError
+        If the point is not two finite numbers.
     """
     code = np.asarray(point, np.float32)
     if code.shape != (2,) or not np.isfinite(code).all():

@@ -26,7 +26,7 @@ def trained(digits):
     return model.fit(digits.x_train)
 
 
-@pytest.mark.parametrize(("n_visible", "n_hidden"), [(6, 4), (3, 8), (5, 1), (4, 14)])
+@pytest.mark.parametrize(("n_visible", "n_hidden"), [(6, 4), (3, 8), (5, 1), (4, 14), (4, 17)])
 def test_exact_is_the_sum_over_all_states(rng, n_visible, n_hidden):
     model = small_rbm(rng, n_visible, n_hidden)
     visible = binary_states(n_visible)

@@ -125,6 +125,13 @@ def test_cells_fit_on_a_slide_and_draw_nothing_by_hand(name):
         assert "plt." not in source
 
 
+@pytest.mark.parametrize("sizes", [[], [5, 5], [20, 0], [-5], [2.5]])
+def test_code_sizes_are_refused_before_any_is_trained(sizes):
+    set_up = code_cells(read(NOTEBOOKS / "04_bottleneck_sweep.ipynb"))[1]
+    with pytest.raises(ValueError, match="code_sizes must be different whole numbers of at least"):
+        exec("".join(set_up["source"]), {"code_sizes": sizes, "n_seeds": 1})
+
+
 # The tests above must be able to fail -----------------------------------------------------
 
 
