@@ -9,11 +9,11 @@ import numpy as np
 
 from aehelpers.arguments import check_whole, is_whole, one_of
 from aehelpers.backend import keras, tf
+from aehelpers.corruption import NOISE_KINDS
 from aehelpers.data import as_generator
 from aehelpers.training import EpochModel, cosine_schedule, random_bits, uniform
 
 __all__ = [
-    "NOISE_KINDS",
     "Autoencoder",
     "Corruption",
     "StackedDenoisingAutoencoder",
@@ -27,7 +27,6 @@ __all__ = [
 
 # What the last layer may apply to its sum; a sigmoid's loss is the binary cross-entropy.
 _OUTPUTS = ("sigmoid", "linear", "relu", "tanh", "gelu", "elu", "silu", "softplus")
-NOISE_KINDS = ("gaussian", "masking", "salt_and_pepper")
 
 
 @keras.saving.register_keras_serializable(package="aehelpers")

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import linalg
 from sklearn.decomposition import PCA
 
-from aehelpers import arguments, data
+from aehelpers import arguments, corruption, data
 
 __all__ = [
     "linear_completion",
@@ -29,7 +29,7 @@ def missing_squared_error(images, completions, observed):
         raise ValueError(
             f"both arrays must have one shape, got {images.shape} and {completions.shape}"
         )
-    missing = ~data.check_mask(observed, images.shape)
+    missing = ~corruption.check_mask(observed, images.shape)
     if not missing.any():
         raise ValueError("observed must be False for some pixel, got none that is missing")
     return float(((images - completions)[missing] ** 2).mean(dtype=np.float64))
@@ -158,8 +158,8 @@ def _solve(matrix, vector):
 
 
 def _observed_part(x_train, images, observed):
-    """As `data.observed_part`, of images that have as many pixels as those to learn from."""
-    images, observed = data.observed_part(images, observed)
+    """As `corruption.observed_part`, of images that have as many pixels as those to learn from."""
+    images, observed = corruption.observed_part(images, observed)
     if images.shape[1:] != x_train.shape[1:]:
         raise ValueError(
             f"images must have {x_train.shape[1]} pixels, as x_train has, got {images.shape[1]}"

@@ -25,7 +25,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from aehelpers import boltzmann, data, progress, storage
+from aehelpers import boltzmann, corruption, data, progress, storage
 from aehelpers.arguments import check_whole, is_whole
 from aehelpers.backend import tf
 
@@ -654,7 +654,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _check_completion(self, images, observed):
         """Images with 0 where a pixel is missing, and a mask of the same shape."""
         check_is_fitted(self)
-        images, observed = data.observed_part(images, observed)
+        images, observed = corruption.observed_part(images, observed)
         if images.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"images must have shape (n, {self.n_features_in_}), got {images.shape}"

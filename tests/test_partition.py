@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from aehelpers import data, partition
+from aehelpers import corruption, partition
 from aehelpers.rbm import RBM
 from tests.machines import binary_states, small_rbm
 
@@ -140,7 +140,7 @@ def test_a_small_effective_sample_size_is_warned_of(rng):
 
 
 def test_likelihood_takes_an_estimate_as_it_is(trained, digits):
-    images = data.binarize(digits.x_test[:5], 0)
+    images = corruption.binarize(digits.x_test[:5], 0)
     estimate = partition.log_partition_ais(trained, n_betas=50, random_state=0)
     np.testing.assert_array_equal(
         partition.log_likelihood(trained, images, estimate),

@@ -14,7 +14,7 @@ from sklearn.preprocessing import minmax_scale
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from aehelpers import boltzmann, data, partition, rbm
+from aehelpers import boltzmann, corruption, partition, rbm
 from aehelpers.backend import tf
 from aehelpers.rbm import RBM
 from tests.machines import binary_states, small_rbm
@@ -374,7 +374,9 @@ def test_completion_agrees_with_the_exact_one(trained, digits, one_mask, long, m
     if not long:
         monkeypatch.setattr(boltzmann, "_WORTH_COMPILING", np.inf)
     images = digits.x_test[:6]
-    observed = data.missing_half("bottom") if one_mask else data.missing_pixels(6, 0.5, 0)
+    observed = (
+        corruption.missing_half("bottom") if one_mask else corruption.missing_pixels(6, 0.5, 0)
+    )
     exact = trained.complete_exact(images, observed)
     settings = {"sweeps": 1000, "burn_in": 600, "chains": 20}
     estimates = [
@@ -403,7 +405,7 @@ def test_exact_completion_is_the_conditional_mean(rng):
 
 def test_observed_pixels_are_held_and_missing_ones_not_looked_at(trained, digits):
     images = digits.x_test[:5].copy()
-    observed = data.missing_pixels(5, 0.8, 0)
+    observed = corruption.missing_pixels(5, 0.8, 0)
     completed = trained.complete(images, observed, random_state=0)
     images[~observed] = np.nan
     np.testing.assert_array_equal(trained.complete(images, observed, random_state=0), completed)
@@ -418,7 +420,7 @@ def test_nothing_missing_gives_the_images_back(trained, digits):
 
 
 def test_blocks_of_chains_do_not_mix_images(trained, digits, monkeypatch):
-    images, observed = digits.x_test[:7], data.missing_half("left")
+    images, observed = digits.x_test[:7], corruption.missing_half("left")
     whole = trained.complete(images, observed, chains=300, random_state=0)
     monkeypatch.setattr(rbm, "_CHAINS", 600)
     parts = trained.complete(images, observed, chains=300, random_state=0)
@@ -602,7 +604,7 @@ def test_masks_that_cannot_be(trained, digits, observed, message):
 
 
 def test_completion_asked_of_what_it_cannot_do(trained, digits):
-    images, observed = digits.x_test[:3], data.missing_half("top")
+    images, observed = digits.x_test[:3], corruption.missing_half("top")
     bad = images.copy()
     bad[1, -1] = 2
     for wrong, message in (
@@ -626,7 +628,7 @@ def test_completion_asked_of_what_it_cannot_do(trained, digits):
 
 
 def test_an_unfitted_model(digits, tmp_path):
-    images, observed = digits.x_test[:2], data.missing_half("top")
+    images, observed = digits.x_test[:2], corruption.missing_half("top")
     for use in (
         lambda: RBM().transform(images),
         lambda: RBM().free_energy(images),

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import expit, logsumexp
 from scipy.stats import norm
 
-from aehelpers import data, vae
+from aehelpers import corruption, vae
 from aehelpers.autoencoders import Autoencoder
 from aehelpers.backend import keras, tf
 from aehelpers.vae import VAE
@@ -393,4 +393,4 @@ def test_images_that_are_refused(digits):
 def test_grey_and_binary_are_told_apart(digits):
     model = VAE(2, hidden_sizes=[4])
     assert model.negative_elbo(digits.x_test[:3], 1).pixels == "grey"
-    assert model.negative_elbo(data.binarize(digits.x_test[:3], 0), 1).pixels == "binary"
+    assert model.negative_elbo(corruption.binarize(digits.x_test[:3], 0), 1).pixels == "binary"

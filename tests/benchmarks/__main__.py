@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sklearn.neural_network import BernoulliRBM
 
-from aehelpers import autoencoders, batch, data, evaluate, partition, report
+from aehelpers import autoencoders, batch, corruption, data, evaluate, partition, report
 from aehelpers.backend import keras, tf
 from aehelpers.rbm import RBM
 from aehelpers.training import cosine_schedule
@@ -173,7 +173,7 @@ def compare_rbms(x_train, epochs):
             seconds[name].append((time.perf_counter() - start) / per_fit)
         seconds[PRODUCTS].append(time_products(len(x_train) // 100))
     typical = {name: statistics.median(times[1:]) for name, times in seconds.items()}
-    pixels = data.binarize(x_train[:10_000], 0)
+    pixels = corruption.binarize(x_train[:10_000], 0)
     rows = []
     for name, time_taken in typical.items():
         rbm, products = rbms.get(name, (None, 5))
@@ -316,7 +316,7 @@ def long_run(images, epochs=500):
         images.x_train, batch_size=128, epochs=epochs, callbacks=[KLWarmUp(epochs // 5)], verbose=1
     )
     trained = time.perf_counter()
-    pixels = data.binarize(images.x_test, 0)
+    pixels = corruption.binarize(images.x_test, 0)
     bounds = model.importance_weighted_bound(pixels, 5_000)
     elbo = model.negative_elbo(pixels).total.mean()
     error = bounds.std(ddof=1) / len(bounds) ** 0.5
