@@ -9,7 +9,7 @@ OUTPUT ?= runs
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test golden regress refresh lab bench lint clean
+.PHONY: help setup run test stress golden regress refresh lab bench lint clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ run: $(READY)  ## run every notebook on the full data, into runs/
 test: $(READY)  ## unit tests, then the small golden notebooks, re-run by nbval
 	$(RUN) -m pytest tests $(ARGS)
 	$(RUN) -m pytest --nbval-lax --nbval-current-env -p no:cacheprovider $(GOLDEN)
+
+stress: $(READY)  ## batches of hundreds of runs, killed in the middle; a cluster (15 min)
+	$(RUN) -m pytest tests -m stress $(ARGS)
 
 golden: $(READY)  ## make the golden notebooks anew from notebooks/
 	$(RUN) tests/notebooks/make_golden.py

@@ -1,33 +1,41 @@
-"""Run notebooks headlessly, one after another; a notebook is a file here, nothing more."""
+"""Run notebooks in numbers: with other parameters, over grids, here or on a cluster.
+
+A notebook is a file here, nothing more. Each run is executed in a process of its own and
+kept under a name that is made of all that its result depends on; so a batch that was cut
+goes on where it stopped.
+"""
 
 import difflib
+import functools
 import json
+import logging
+import numbers
 import os
+import shutil
 import time
+from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from nbclient.exceptions import DeadKernelError
-from traitlets import default
-
-from aehelpers import report
-from aehelpers.progress import is_watched
+from aehelpers import engines, execution, parameters, report, runs
+from aehelpers.parameters import ParameterError
 
 __all__ = [
     "ParameterError",
     "Run",
-    "check_parameters",
+    "collect",
     "find_notebooks",
+    "perform",
+    "plan",
+    "plot",
     "run",
+    "run_notebook",
     "strip_metadata",
+    "sweep",
 ]
 
-
-class ParameterError(ValueError):
-    """A parameter that the notebook does not know, or of another type than it wants."""
-
-
-FAILED = ".failed.ipynb"
+collect = runs.collect
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,65 +51,444 @@ class Run:
     @property
     def passed(self):
         """How many results lie in their expected range, of how many that are judged."""
-        judged = [item["mark"] for item in self.results if item["judged"]]
-        return judged.count(report.IN_RANGE), len(judged)
+        return report.passed(self.results)
 
 
 def find_notebooks(folder, names=()):
-    """The notebooks of `folder` in order; those whose name starts with one of `names`, if given.
+    """The notebooks of `folder` in order, or those that are named.
+
+    Parameters
+    ----------
+    folder : path
+    names : sequence of str
+        Each a number (``4``), the beginning of a file's name (``04_bottle``), the path of
+        a notebook, or ``all``.
 
     Raises
     ------
     ValueError
         If the folder holds none, or a name fits none or several.
     """
-    paths = [p for p in sorted(Path(folder).glob("*.ipynb")) if not p.name.endswith(FAILED)]
-    if not paths:
+    paths = [p for p in sorted(Path(folder).glob("*.ipynb")) if not p.name.endswith(runs.FAILED)]
+    if not paths and not (names and all(_is_file(name) for name in names)):
         raise ValueError(f"no notebook found in {folder}")
-    if not names:
+    if not names or "all" in names:
         return paths
     chosen = []
     for name in names:
-        fitting = [path for path in paths if path.name.startswith(Path(name).name)]
+        fitting = [Path(name)] if _is_file(name) else [p for p in paths if _fits(p, str(name))]
         if len(fitting) != 1:
             known = ", ".join(path.stem for path in paths)
             fits = f"fits {len(fitting)} notebooks" if fitting else "fits no notebook"
             raise ValueError(f"{name!r} {fits}; there are {known}")
+        if fitting[0] in chosen:
+            raise ValueError(f"{name!r} names {fitting[0].stem} a second time")
         chosen += fitting
     return chosen
 
 
-def check_parameters(notebook, parameters):
-    """`parameters` as the types that the notebook declares, checked before anything runs.
+def _is_file(name):
+    return str(name).endswith(".ipynb") and os.path.isfile(name)
+
+
+def _fits(path, name):
+    if name.isdecimal():
+        number = path.stem.partition("_")[0]
+        return number.isdecimal() and int(number) == int(name)
+    return bool(name) and path.name.startswith(name)
+
+
+def plan(requests, *, states=None, package=None):
+    """The jobs of running notebooks with some parameters, all checked; nothing is started.
+
+    Parameters
+    ----------
+    requests : list of (path, dict)
+        Notebooks, each with the parameters of one run.
+    states : callable, optional
+        Gives the state of data sets by their names, as `execution.data_states`.
+    package : str, optional
+        Version of the package that runs them; this one's unless given.
+
+    Returns
+    -------
+    list of execution.Job
+        None twice.
+    """
+    paths = dict.fromkeys(path for path, _ in requests)
+    known = {path: parameters.declared(path) for path in paths}
+    checked = [(path, parameters.check(path, given, known[path])) for path, given in requests]
+    texts = {path: execution.source_of(path) for path in paths}
+    every = {
+        path: {name: parameter.default for name, parameter in known[path].items()} for path in paths
+    }
+    needs = [
+        {full[name] for name, one in known[path].items() if one.is_dataset}
+        for path, given in checked
+        for full in [every[path] | given]
+    ]
+    full_sets = sorted({name for need in needs for name in need if not name.endswith("-sample")})
+    found = (states or execution.data_states)(full_sets)
+    jobs = [
+        execution.Job(
+            path.stem,
+            texts[path],
+            {name: value for name, value in given.items() if value != every[path][name]},
+            every[path] | given,
+            {name: found[name] for name in sorted(need & found.keys())},
+            package or execution.version(),
+        )
+        for (path, given), need in zip(checked, needs, strict=True)
+    ]
+    return list({job.name: job for job in jobs}.values())
+
+
+def run(notebooks, given=None, **options):
+    """Run notebooks, each with the same parameters, and give the table of what they found.
+
+    Parameters
+    ----------
+    notebooks : path or list of paths
+    given : dict, optional
+        Parameters that each of them has.
+    **options
+        As of `perform`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As of `collect`, of these runs only.
+
+    Examples
+    --------
+    >>> batch.run("notebooks/04_bottleneck_sweep.ipynb", {"dataset": "mnist"})
+    """
+    notebooks = [notebooks] if isinstance(notebooks, (str, Path)) else notebooks
+    return perform([(Path(path), given or {}) for path in notebooks], **options)
+
+
+def sweep(notebook, grid, given=None, **options):
+    """Run a notebook once for each combination of values, and give the table.
 
     Parameters
     ----------
     notebook : path
-        Its cell tagged `parameters` gives names and types, as ``epochs: int = 5``.
-    parameters : dict
-        A value may be a string, as typed in a shell: it is read as the declared type.
+    grid : dict of str to list, or list of dict
+        Values of each parameter; or the parameters of each run.
+    given : dict, optional
+        Parameters that all runs share.
+    **options
+        As of `perform`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As of `collect`, of these runs only.
+
+    Examples
+    --------
+    >>> batch.sweep("notebooks/05_rbm_inpainting.ipynb", {"seed": range(5)}, jobs=2)
+    """
+    return perform(sweep_requests(notebook, grid, given), **options)
+
+
+def sweep_requests(notebook, grid, given=None):
+    """What `sweep` asks `perform` to run."""
+    notebook, given = Path(notebook), given or {}
+    if isinstance(grid, dict):
+        return [(notebook, one) for one in parameters.expand(notebook, grid, given)]
+    if not isinstance(grid, (list, tuple)) or not all(isinstance(one, dict) for one in grid):
+        raise ParameterError("a sweep is a dict of lists of values, or a list of dicts, one a run")
+    if not grid:
+        raise ParameterError("the list of runs is empty")
+    return [(notebook, given | one) for one in grid]
+
+
+def perform(
+    requests,
+    *,
+    output="runs",
+    jobs=1,
+    scheduler=None,
+    resume=True,
+    timeout=None,
+    threads=None,
+    retries=1,
+    figures=None,
+    watch=None,
+):
+    """Run notebooks, and keep each under its name as soon as it is done.
+
+    Parameters
+    ----------
+    requests : list of (path, dict)
+        Notebooks, each with the parameters of one run.
+    output : path or str
+        Where to keep them, as of `runs.Runs`.
+    jobs : int
+        Runs at a time on this machine.
+    scheduler : str, optional
+        Address of a Dask scheduler, whose workers do the runs instead.
+    resume : bool
+        Leave out the runs that stand in `output` already.
+    timeout : float, optional
+        Seconds that a run may take.
+    threads : int, optional
+        That each run computes with; the processors of this machine divided by `jobs`
+        unless given.
+    retries : int
+        How often a run is tried again whose kernel or process was killed.
+    figures : "png", "svg" or "pdf", optional
+        Write each figure to a file as well, in a folder of the run's name.
+    watch : callable, optional
+        Called with a `Progress` whenever something has changed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As of `collect`, of these runs only, in their order.
 
     Raises
     ------
-    ParameterError
-        For a name the notebook does not have, or a value of another type.
+    ParameterError, engines.ClusterError
+        If the request cannot be run. Nothing was started or written then.
+    runs.StorageError
+        If results cannot be kept. Earlier ones are whole.
     """
-    import papermill
+    _check_options(jobs, timeout, threads, retries, figures)
+    kept = runs.Runs(output)
+    if figures is not None and kept.is_remote:
+        raise ParameterError(f"figures are written to a folder of this machine, not to {output}")
+    planned, engine = _planned_on(requests, scheduler, jobs, threads)
+    try:
+        there = _names_in(kept, resume)
+        progress = Progress(planned, watch or (lambda progress: None))
+        for job in planned:
+            values = _done_before(kept, there, job, figures)
+            if values is not None:
+                progress.finish(job, values, before=True)
+        limits = {"timeout": timeout, "threads": engine.threads}
+        limits["figures"] = None if figures == "png" else figures
+        work = functools.partial(execution.execute, **limits)
+        _work_off(progress, engine, work, retries, lambda *all: _keep(kept, figures, *all))
+        engine.close()
+    except BaseException:  # Ctrl-C above all
+        engine.stop()
+        raise
+    return runs.table([progress.rows[job.name] for job in planned])
 
-    known = papermill.inspect_notebook(str(notebook))
-    checked = {}
-    for name, value in parameters.items():
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(known)}"
-            raise ParameterError(f"{Path(notebook).stem} has no parameter {name}{hint}")
-        wanted = known[name]["inferred_type_name"]
-        checked[name] = _as_type(value, wanted, f"{name} of {Path(notebook).stem}")
-    return checked
+
+class Progress:
+    """Which runs are done, which are under way.
+
+    Attributes
+    ----------
+    jobs : list of execution.Job
+    rows : dict of str to dict
+        What became of each run that is done, by its name, as of `runs.row`.
+    running : list of execution.Job
+    latest : dict or None
+        The row that came last.
+    """
+
+    def __init__(self, jobs, watch):
+        self.jobs, self.rows, self.running, self.latest = jobs, {}, [], None
+        self.before = set()
+        self._watch = watch
+
+    def finish(self, job, values, *, before=False):
+        """A run is done, now or before this batch."""
+        self.rows[job.name] = self.latest = values
+        if before:
+            self.before.add(job.name)
+        else:
+            done = "done" if values["error"] is None else f"failed: {values['error']}"
+            given = " ".join(f"{name}={value}" for name, value in job.given.items())
+            logger.info("%s %s %.1f s %s", job.name, done, values["seconds"], given)
+        self._watch(self)
+
+    def show(self, running):
+        """These runs are under way."""
+        if running != self.running:
+            self.running, self.latest = running, None
+            self._watch(self)
 
 
-def run(notebook, output, parameters=None):
-    """Execute a notebook with papermill; the result appears under its name when it is whole.
+def _work_off(progress, engine, work, retries, keep):
+    """Give all jobs that are left to the engine, and keep what comes back."""
+    attempts, pending = {}, {}
+    left = [job for job in progress.jobs if job.name not in progress.rows]
+    for job in left:
+        attempts[job.name] = (1, time.monotonic())
+        pending[engine.submit(work, job)] = job
+    while pending:
+        done, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+        for future in done:
+            job = pending.pop(future)
+            attempt, begun = attempts[job.name]
+            try:
+                outcome = future.result()
+            except CancelledError:
+                raise
+            except Exception as error:
+                sentence = f"{type(error).__name__}: {error}".splitlines()[0]
+                outcome = execution.unfinished(job, time.monotonic() - begun, sentence)
+            if outcome.died and attempt <= retries:
+                logger.warning("%s %s; it is tried again", job.name, outcome.error)
+                attempts[job.name] = (attempt + 1, time.monotonic())
+                pending[engine.submit(work, job)] = job
+                continue
+            progress.finish(job, keep(job, outcome))
+        progress.show([job for future, job in pending.items() if future.running()])
+
+
+def _names_in(kept, resume):
+    """What stands in a place already; this tries it out before anything is started."""
+    try:
+        names = set(kept.names())
+        kept.make()
+    except runs.StorageError as error:
+        raise ParameterError(str(error)) from error
+    return names if resume else set()
+
+
+def _keep(kept, figures, job, outcome):
+    """Write a run to its place; the row of the table that it gives."""
+    notebook, text = json.loads(outcome.text), outcome.text
+    if outcome.error is not None:
+        kept.write(f"{job.name}{runs.FAILED}", text)
+        return runs.row(notebook)
+    if figures is not None:
+        kept.write_figures(job.name, notebook, figures)
+        text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    kept.write(f"{job.name}{runs.WHOLE}", text)
+    kept.remove(f"{job.name}{runs.FAILED}")
+    return runs.row(notebook)
+
+
+def _done_before(kept, there, job, figures):
+    """The row of a run that stands whole under its name; None if it has to be run."""
+    name = f"{job.name}{runs.WHOLE}"
+    notebook = kept.read(name) if name in there else None
+    values = None if notebook is None else runs.row(notebook)
+    if values is None or values["run"] != job.name:
+        return None
+    if figures is not None and not kept.has_figures(job.name, figures):
+        if figures != "png":
+            return None
+        kept.write_figures(job.name, notebook, figures)
+    return values
+
+
+@dataclass(frozen=True)
+class _Engine:
+    """An executor with what a batch needs to know of it."""
+
+    submit: object
+    close: object
+    stop: object
+    threads: int | None
+
+
+def _planned_on(requests, scheduler, jobs, threads):
+    """The jobs, and the engine that will do them; the engine has started nothing yet."""
+    if scheduler is None:
+        planned = plan(requests)
+        executor = engines.ProcessExecutor(jobs)
+        share = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
+        return planned, _Engine(executor.submit, executor.shutdown, executor.stop, threads or share)
+    here = plan(requests, states=lambda names: dict.fromkeys(names, "full"))
+    names = sorted({name for job in here for name in job.data})
+    client, found = engines.cluster(scheduler, functools.partial(execution.describe_machine, names))
+    try:
+        if found["version"] != execution.version():
+            raise engines.ClusterError(
+                f"the workers have aehelpers {found['version']}, here it is {execution.version()}: "
+                "install the same on both"
+            )
+        planned = plan(requests, states=lambda names: found["data"], package=found["version"])
+    except BaseException:
+        client.close()
+        raise
+    executor = client.get_executor(resources={engines.RESOURCE: 1}, pure=False)
+
+    def stop():
+        executor.shutdown(wait=False, cancel_futures=True)
+        client.close()
+
+    def close():
+        executor.shutdown()
+        client.close()
+
+    return planned, _Engine(executor.submit, close, stop, threads)
+
+
+def _check_options(jobs, timeout, threads, retries, figures):
+    for name, value, least in (
+        ("jobs", jobs, 1),
+        ("threads", 1 if threads is None else threads, 1),
+        ("retries", retries, 0),
+    ):
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ParameterError(f"{name} must be a whole number from {least}, got {value!r}")
+    if timeout is not None and not 0 < timeout < float("inf"):
+        raise ParameterError(f"timeout must be above 0 seconds, got {timeout}")
+    if figures is not None and figures not in runs.FIGURE_KINDS:
+        raise ParameterError(
+            f"figures must be one of {', '.join(runs.FIGURE_KINDS)}, got {figures!r}"
+        )
+
+
+def plot(table, result, against, picture):
+    """Draw a result against a parameter, from a table of runs, into a file.
+
+    A line where the parameter is a number, a mean with the range of the runs that share
+    a value; bars otherwise. Runs that failed are left out.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As of `collect`.
+    result, against : str
+        Columns of it; `result` has numbers.
+    picture : path
+        Ends in .png, .svg or .pdf.
+
+    Returns
+    -------
+    plots.Picture
+    """
+    from aehelpers import plots
+
+    for name in (result, against):
+        if name not in table:
+            near = difflib.get_close_matches(name, map(str, table), n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(table)}"
+            raise ParameterError(f"the table has no column {name!r}{hint}")
+    if Path(picture).suffix[1:] not in runs.FIGURE_KINDS:
+        raise ParameterError(f"{picture} must end in .{', .'.join(runs.FIGURE_KINDS)}")
+    done = table[table["status"] == "done"].dropna(subset=[result])
+    if done.empty or not all(isinstance(value, numbers.Real) for value in done[result]):
+        raise ParameterError(f"{result} is no number in any run that is done")
+    groups = done.groupby(against)[result].agg(["mean", "min", "max"])
+    if all(isinstance(value, numbers.Real) for value in groups.index):
+        drawn = plots.curves(
+            {result: groups["mean"].to_numpy()},
+            axis=result,
+            x_axis=against,
+            x=groups.index.to_numpy(),
+            bands={result: (groups["min"].to_numpy(), groups["max"].to_numpy())},
+            name="collected",
+        )
+    else:
+        drawn = plots.bars({result: groups["mean"].to_numpy()}, groups.index, axis=result)
+    with runs.writing(picture) as partial:
+        drawn.savefig(partial, format=Path(picture).suffix[1:])
+    return drawn
+
+
+def run_notebook(notebook, output, given=None):
+    """Execute one notebook into a file, here and now; it appears there when it is whole.
 
     A notebook that fails is kept beside it as `NAME.failed.ipynb`.
 
@@ -109,92 +496,34 @@ def run(notebook, output, parameters=None):
     -------
     Run
     """
-    import papermill
+    output = Path(output)
+    (job,) = plan([(Path(notebook), given or {})], states=dict.fromkeys)
+    kept = runs.Runs(output.parent)
+    outcome = execution.execute(job)
+    name = output.name if outcome.error is None else f"{output.stem}{runs.FAILED}"
+    kept.remove(f"{output.stem}{runs.FAILED}")
+    kept.write(name, outcome.text)
+    results = report.read_results(json.loads(outcome.text))
+    return Run(job.stem, kept.path(name), outcome.seconds, results, outcome.error)
 
-    notebook, output = Path(notebook), Path(output)
-    parameters = check_parameters(notebook, parameters or {})
-    output.parent.mkdir(parents=True, exist_ok=True)
-    failed = output.with_name(f"{output.stem}{FAILED}")
-    partial = output.with_name(f".{output.stem}.partial.ipynb")
-    failed.unlink(missing_ok=True)
-    start = time.monotonic()
-    error = None
-    try:
-        papermill.execute_notebook(
-            str(notebook),
-            str(partial),
-            parameters=parameters,
-            progress_bar=is_watched(),
-            kernel_manager_class=_kernel_manager(),
-        )
-        os.replace(partial, output)
-    except papermill.PapermillExecutionError as failure:
-        sentence = f"{failure.ename}: {failure.evalue}".rstrip(": ").splitlines()[0]
-        error = f"cell {failure.exec_count}: {sentence}"
-    except DeadKernelError:
-        error = "a cell whose kernel died, for want of memory perhaps"
-    finally:
-        if error is not None:
-            os.replace(partial, failed)
-        partial.unlink(missing_ok=True)
-    kept = output if error is None else failed
-    return Run(notebook.stem, kept, time.monotonic() - start, report.read_results(kept), error)
+
+def run_in_place(notebook):
+    """Execute a notebook with its own parameters and, if that succeeds, put it in its place."""
+    done = run_notebook(notebook, Path("runs", Path(notebook).name))
+    if done.error is None:
+        strip_metadata(done.output)
+        shutil.move(done.output, notebook)
+        return Run(done.notebook, Path(notebook), done.seconds, done.results)
+    return done
 
 
 def strip_metadata(notebook):
-    """Take out of an executed notebook what differs between runs: papermill's times and paths."""
+    """Take out of an executed notebook what differs between runs: times, paths, digests."""
     content = json.loads(Path(notebook).read_text(encoding="utf-8"))
     for part in (content, *content["cells"]):
         part["metadata"].pop("papermill", None)
         part["metadata"].pop("execution", None)
     content["metadata"].pop("widgets", None)
+    content["metadata"].pop(execution.METADATA, None)
     text = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     Path(notebook).write_text(text, encoding="utf-8")
-
-
-def _kernel_manager():
-    """A manager whose kernels talk over sockets in the file system, where the system has them.
-
-    Over TCP, kernels that start at the same time race for ports, and each prints a
-    warning that anybody on the machine can listen.
-    """
-    from jupyter_client.manager import AsyncKernelManager
-    from jupyter_core.paths import jupyter_runtime_dir
-
-    # The path of such a socket may have about 100 characters, 50 of them the kernel's name.
-    if os.name != "posix" or len(jupyter_runtime_dir()) > 50:
-        return AsyncKernelManager
-
-    class FileSocketKernelManager(AsyncKernelManager):
-        @default("transport")
-        def _default_transport(self):
-            return "ipc"
-
-    return FileSocketKernelManager
-
-
-_TYPES = {"int": int, "float": (int, float), "bool": bool, "str": str, "list": list, "dict": dict}
-
-
-def _as_type(value, wanted, name):
-    """`value` as the type that is called `wanted`; a string is read as JSON where it can be."""
-    wanted = wanted.split("[")[0]
-    if wanted not in _TYPES:
-        return value
-    original = value
-    if isinstance(value, str) and wanted != "str":
-        try:
-            value = json.loads(value.lower() if wanted == "bool" else value)
-        except ValueError:
-            value = _as_number(value)
-    fits = isinstance(value, _TYPES[wanted]) and (wanted == "bool" or not isinstance(value, bool))
-    if not fits:
-        raise ParameterError(f"{name} must be of type {wanted}, got {original!r}")
-    return float(value) if wanted == "float" else value
-
-
-def _as_number(text):
-    try:
-        return float(text)  # 1., .5 and 1e-3 are numbers, though not to JSON
-    except ValueError:
-        return text

@@ -10,9 +10,19 @@ import textwrap
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-__all__ = ["MIME_TYPE", "Result", "Results", "Table", "layers", "read_results", "show_source"]
+__all__ = [
+    "MIME_TYPE",
+    "Result",
+    "Results",
+    "Table",
+    "layers",
+    "passed",
+    "read_results",
+    "show_source",
+]
 
 MIME_TYPE = "application/vnd.aehelpers.results+json"
+FIGURE_MIME_TYPE = "application/vnd.aehelpers.figure+json"  # a figure as a file, in base64
 
 IN_RANGE, OUT_OF_RANGE, NOT_JUDGED = "✓", "✗", "–"
 
@@ -153,17 +163,29 @@ def layers(*models):
 def read_results(notebook):
     """The results stored in an executed notebook, as a list of dicts; empty if it has none.
 
+    Parameters
+    ----------
+    notebook : path, or dict
+        A file, or what it holds.
+
     Raises
     ------
     ValueError
-        If the file is not a notebook.
+        If it is not a notebook.
     """
     try:
-        cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
-        outputs = [output for cell in cells for output in cell.get("outputs", ())]
+        if not isinstance(notebook, dict):
+            notebook = json.loads(Path(notebook).read_text(encoding="utf-8"))
+        outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{notebook} is not a notebook: {error}") from error
     return [entry for output in outputs for entry in output.get("data", {}).get(MIME_TYPE, ())]
+
+
+def passed(results):
+    """How many of such results lie in their expected range, of how many that are judged."""
+    judged = [item["mark"] for item in results if item["judged"]]
+    return judged.count(IN_RANGE), len(judged)
 
 
 def show_source(function):

@@ -1,40 +1,22 @@
-"""Running notebooks: parameters checked first, results whole or kept aside."""
+"""Running notebooks in numbers: kept whole, resumed, retried, reported."""
 
+import functools
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
-import nbformat
+import pandas as pd
+import psutil
 import pytest
-from click.testing import CliRunner
 
-from aehelpers import batch
-from aehelpers.cli import main
-
-PARAMETERS = """
-epochs: int = 5  # passes over the data
-noise: float = 0.2
-sizes: list = [1, 2]
-dataset: str = "mnist"
-fresh: bool = False
-"""
-
-
-def write_notebook(path, *sources):
-    """A notebook of a parameters cell and further code cells."""
-    cells = [nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})]
-    cells += [nbformat.v4.new_code_cell(source) for source in sources]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
-    return path
-
-
-RECORD = """
-from aehelpers import report
-results = report.Results()
-results.add("epochs", epochs, at_most=5)
-results.add("noise", noise, at_most=0.1)
-results.add("other", 1, at_most=0, judged=False)
-results.table()
-"""
+from aehelpers import batch, data, execution, report, runs
+from aehelpers.parameters import ParameterError
+from tests.small_notebooks import RECORD, write_notebook
+from tests.test_engines import gone, pid_in
 
 
 @pytest.fixture
@@ -43,146 +25,364 @@ def notebook(tmp_path):
     return write_notebook(tmp_path / "notebooks" / "01_first.ipynb", RECORD)
 
 
-@pytest.mark.parametrize(
-    ("given", "sentence"),
-    [
-        ({"epoch": 3}, "01_first has no parameter epoch; did you mean epochs?"),
-        ({"zzz": 3}, "01_first has no parameter zzz; it has epochs, noise, sizes, dataset, fresh"),
-        ({"epochs": "five"}, "epochs of 01_first must be of type int, got 'five'"),
-        ({"epochs": 2.5}, "epochs of 01_first must be of type int, got 2.5"),
-        ({"epochs": "2.5"}, "epochs of 01_first must be of type int, got '2.5'"),
-        ({"epochs": True}, "epochs of 01_first must be of type int, got True"),
-        ({"noise": "loud"}, "noise of 01_first must be of type float, got 'loud'"),
-        ({"noise": None}, "noise of 01_first must be of type float, got None"),
-        ({"fresh": "1"}, "fresh of 01_first must be of type bool, got '1'"),
-        ({"sizes": "3"}, "sizes of 01_first must be of type list, got '3'"),
-        ({"dataset": 3}, "dataset of 01_first must be of type str, got 3"),
-    ],
-)
-def test_parameters_refused_before_anything_runs(notebook, given, sentence, tmp_path):
-    output = tmp_path / "out" / "n.ipynb"
-    with pytest.raises(batch.ParameterError) as error:
-        batch.run(notebook, output, given)
-    assert str(error.value) == sentence
-    assert not output.parent.exists()
+def listing(folder):
+    return sorted(path.name for path in folder.iterdir())
 
 
-def test_parameters_read_as_declared(notebook):
-    typed = {"epochs": "3", "noise": "1e-3", "sizes": "[5, 10]", "dataset": "7", "fresh": "True"}
-    assert batch.check_parameters(notebook, typed) == {
-        "epochs": 3,
-        "noise": 0.001,
-        "sizes": [5, 10],
-        "dataset": "7",
-        "fresh": True,
-    }
-    whole = batch.check_parameters(notebook, {"noise": 1})["noise"]
-    assert (whole, type(whole)) == (1.0, float)
+def same(table, other):
+    """Whether two tables say the same but for the time that it took."""
+    pd.testing.assert_frame_equal(table.drop(columns="seconds"), other.drop(columns="seconds"))
+    return True
 
 
-def test_a_run_leaves_one_whole_notebook_and_its_results(notebook, tmp_path):
-    run = batch.run(notebook, tmp_path / "out" / "n.ipynb", {"epochs": 3})
-    assert (run.error, run.passed) == (None, (1, 2))
-    assert [result["value"] for result in run.results] == [3, 0.2, 1]
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["n.ipynb"]
-
-
-def test_a_failed_notebook_is_kept_aside_and_an_earlier_result_stays(notebook, tmp_path):
-    output = tmp_path / "out" / "n.ipynb"
-    batch.run(notebook, output)
-    good = output.read_bytes()
-    write_notebook(notebook, "x = 1", "raise ValueError('noise must be at least 0,\\ngot -1')")
-    run = batch.run(notebook, output)
-    assert run.error == "cell 3: ValueError: noise must be at least 0,"
-    assert output.read_bytes() == good
-    assert sorted(path.name for path in output.parent.iterdir()) == ["n.failed.ipynb", "n.ipynb"]
-    kept = json.loads(run.output.read_text())
-    errors = [o for c in kept["cells"] for o in c.get("outputs", []) if o["output_type"] == "error"]
-    assert errors
+# Names -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("cell", "error"),
+    ("names", "found"),
     [
-        ("raise ValueError()", "cell 2: ValueError"),
-        ("assert False", "cell 2: AssertionError"),
-        ("import os; os._exit(3)", "a cell whose kernel died, for want of memory perhaps"),
+        ([], ["01_first", "02_second", "12_last"]),
+        (["all"], ["01_first", "02_second", "12_last"]),
+        (["2"], ["02_second"]),
+        (["02"], ["02_second"]),
+        (["12", "01_f"], ["12_last", "01_first"]),
     ],
 )
-def test_failures_without_a_message_are_kept_too(notebook, tmp_path, cell, error):
-    write_notebook(notebook, cell)
-    run = batch.run(notebook, tmp_path / "out" / "n.ipynb")
-    assert run.error == error
-    assert [path.name for path in run.output.parent.iterdir()] == ["n.failed.ipynb"]
-
-
-def test_a_failed_copy_is_no_notebook(notebook):
-    write_notebook(notebook.with_name("01_first.failed.ipynb"))
-    assert batch.find_notebooks(notebook.parent, ["01"]) == [notebook]
+def test_names_of_notebooks(notebook, names, found):
+    for name in ("02_second", "12_last", "02_second.failed"):
+        write_notebook(notebook.with_name(f"{name}.ipynb"))
+    assert [path.stem for path in batch.find_notebooks(notebook.parent, names)] == found
 
 
 @pytest.mark.parametrize(
     ("names", "sentence"),
     [
         (["9"], "'9' fits no notebook; there are 01_first, 02_second"),
-        (["0"], "'0' fits 2 notebooks"),
+        (["0"], "'0' fits no notebook"),
+        ([""], "'' fits no notebook"),
+        (["/etc/passwd"], "'/etc/passwd' fits no notebook"),
+        (["../01_first"], "'../01_first' fits no notebook"),
+        (["*"], r"'\*' fits no notebook"),
+        (["1", "01_first"], "'01_first' names 01_first a second time"),
     ],
 )
-def test_names_of_notebooks(notebook, names, sentence):
+def test_names_that_fit_nothing(notebook, names, sentence):
     write_notebook(notebook.with_name("02_second.ipynb"))
-    assert [p.stem for p in batch.find_notebooks(notebook.parent)] == ["01_first", "02_second"]
-    assert [p.stem for p in batch.find_notebooks(notebook.parent, ["02"])] == ["02_second"]
     with pytest.raises(ValueError, match=sentence):
         batch.find_notebooks(notebook.parent, names)
 
 
-def test_a_folder_without_notebooks(tmp_path):
+def test_a_notebook_of_ones_own(notebook, tmp_path):
+    own = write_notebook(tmp_path / "own.ipynb")
+    assert batch.find_notebooks(notebook.parent, [str(own)]) == [own]
+    assert batch.find_notebooks(tmp_path / "nowhere", [str(own)]) == [own]
     with pytest.raises(ValueError, match="no notebook found in"):
-        batch.find_notebooks(tmp_path)
+        batch.find_notebooks(tmp_path / "nowhere")
 
 
-# The command -------------------------------------------------------------------------------
+# Plans -------------------------------------------------------------------------------------
 
 
-def command(notebook, *arguments):
-    folder = notebook.parent
-    options = ["--notebooks", str(folder), "--output", str(folder.parent / "runs")]
-    return CliRunner().invoke(main, ["run", *options, *arguments])
+def test_a_name_is_of_all_that_a_result_depends_on(notebook, tmp_path):
+    def name(given=None, state="full", package="1"):
+        def states(names):
+            return dict.fromkeys(names, state)
+
+        (job,) = batch.plan([(notebook, given or {})], states=states, package=package)
+        return job.name
+
+    names = {
+        "itself": name(),
+        "parameter": name({"epochs": 6}),
+        "data": name({"dataset": "mnist"}),
+        "sample": name({"dataset": "mnist"}, state="sample"),
+        "package": name(package="2"),
+    }
+    assert name({"epochs": 5}) == name({"epochs": "5"}) == names["itself"]  # its own value
+    execution_counts = json.loads(notebook.read_text())
+    execution_counts["cells"][1] |= {"outputs": [], "execution_count": 7}
+    notebook.write_text(json.dumps(execution_counts))
+    assert name() == names["itself"]
+    write_notebook(notebook, RECORD + "\n1 + 1")
+    names["source"] = name()
+    assert len(set(names.values())) == 6
+    assert all(one.startswith("01_first-") for one in names.values())
 
 
-def test_command_runs_all_and_fails_if_one_fails(notebook):
-    write_notebook(notebook.with_name("02_second.ipynb"), "1 / 0")
-    write_notebook(notebook.with_name("03_third.ipynb"), RECORD)
-    done = command(notebook, "-p", "epochs=3")
-    assert done.exit_code == 1
-    assert "01_first  " in done.output
-    assert done.output.count("1 of 2 marks passed") == 4  # as it goes, and in the table
-    assert "failed in cell 3: ZeroDivisionError: division by zero" in done.output
-    runs = sorted(path.name for path in (notebook.parents[1] / "runs").iterdir())
-    assert runs == ["01_first.ipynb", "02_second.failed.ipynb", "03_third.ipynb"]
+def test_the_same_run_is_planned_once(notebook):
+    assert (
+        len(batch.plan([(notebook, {}), (notebook, {"epochs": 5}), (notebook, {"epochs": 6})])) == 2
+    )
 
 
-def test_command_runs_in_place(notebook):
-    done = CliRunner().invoke(main, ["run", "--notebooks", str(notebook.parent), "--in-place"])
-    assert done.exit_code == 0, done.output
-    written = json.loads(notebook.read_text())
-    assert [cell["execution_count"] for cell in written["cells"]] == [1, 2]
-    assert "papermill" not in json.dumps(written["metadata"])
-    assert [path.name for path in notebook.parent.iterdir()] == ["01_first.ipynb"]
+def test_a_plan_asks_only_for_data_that_are_needed(notebook):
+    asked = []
+
+    def states(names):
+        asked.append(names)
+        return dict.fromkeys(names, "full")
+
+    batch.plan([(notebook, {})], states=states)
+    given = [
+        {"dataset": "mnist"},
+        {"dataset": "fashion-mnist-sample"},
+        {"dataset": "fashion-mnist"},
+    ]
+    jobs = batch.plan([(notebook, one) for one in given], states=states)
+    assert asked == [[], ["fashion-mnist", "mnist"]]
+    assert [job.data for job in jobs] == [{"mnist": "full"}, {}, {"fashion-mnist": "full"}]
+
+
+def test_damaged_data_are_refused_before_anything_runs(notebook, tmp_path, monkeypatch):
+    (tmp_path / "own" / "mnist").mkdir(parents=True)
+    (tmp_path / "own" / "mnist" / "train-images-idx3-ubyte").write_bytes(b"broken")
+    monkeypatch.setenv("AEHELPERS_DATA", str(tmp_path / "own"))
+    with pytest.raises(data.DataError, match="train-images-idx3-ubyte"):
+        batch.run(notebook, {"dataset": "mnist"}, output=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("options", "sentence"),
     [
-        (["-p", "epoch=3"], "did you mean epochs?"),
-        (["-p", "epochs"], "a parameter must be given as NAME=VALUE, got 'epochs'"),
-        (["-p", "a b=3"], "a parameter must be given as NAME=VALUE"),
-        (["07"], "'07' fits no notebook"),
-        (["--in-place"], "--in-place stores runs with the notebook's own parameters"),
+        ({"jobs": 0}, "jobs must be a whole number from 1, got 0"),
+        ({"jobs": 1.5}, "jobs must be a whole number from 1, got 1.5"),
+        ({"threads": 0}, "threads must be a whole number from 1, got 0"),
+        ({"retries": -1}, "retries must be a whole number from 0, got -1"),
+        ({"timeout": 0}, "timeout must be above 0 seconds, got 0"),
+        ({"timeout": float("nan")}, "timeout must be above 0 seconds, got nan"),
+        ({"figures": "gif"}, "figures must be one of png, svg, pdf, got 'gif'"),
+        ({"figures": "png", "output": "s3://b"}, "figures are written to a folder of this machine"),
     ],
 )
-def test_command_refuses_with_2_and_starts_nothing(notebook, arguments, sentence):
-    done = command(notebook, *arguments)
-    assert done.exit_code == 2
-    assert sentence in done.output
-    assert not (notebook.parents[1] / "runs").exists()
+def test_options_refused_before_anything_runs(notebook, options, sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ParameterError, match=sentence):
+        batch.run(notebook, **options)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_list_of_runs(notebook):
+    requests = batch.sweep_requests(notebook, [{"epochs": 1}, {"noise": 0.5}], {"epochs": 3})
+    assert [given for _, given in requests] == [{"epochs": 1}, {"epochs": 3, "noise": 0.5}]
+    for grid, sentence in (
+        ([], "is empty"),
+        ([3], "a sweep is a dict"),
+        ("ab", "a sweep is a dict"),
+    ):
+        with pytest.raises(ParameterError, match=sentence):
+            batch.sweep_requests(notebook, grid)
+
+
+# Runs --------------------------------------------------------------------------------------
+
+
+def test_a_sweep_gives_a_table_and_goes_on_where_it_stopped(notebook, tmp_path):
+    output, seen = tmp_path / "runs", []
+    table = batch.sweep(notebook, {"epochs": [1, 9]}, {"noise": 0.1}, output=output, jobs=2)
+    assert list(table["epochs"]) == [1, 9]
+    assert list(table["twice"]) == [2.1, 18.1]
+    assert list(table["twice (mark)"]) == ["✓", "✗"]
+    assert list(table["status"]) == ["done", "done"]
+    assert len(listing(output)) == 2
+
+    (output / listing(output)[0]).write_text('{"cells": [')  # a file that somebody cut
+    stamps = {path: path.stat().st_mtime_ns for path in output.iterdir()}
+    again = batch.sweep(
+        notebook,
+        {"epochs": [1, 9, 3]},
+        {"noise": 0.1},
+        output=output,
+        watch=lambda progress: seen.append(len(progress.before)),
+    )
+    assert same(again[:2], table)
+    assert seen[-1] == 1
+    assert sum(path.stat().st_mtime_ns == stamps[path] for path in stamps) == 1
+    assert len(runs.collect(output)) == 3
+    forced = batch.run(notebook, {"epochs": 9, "noise": 0.1}, output=output, resume=False)
+    assert forced["seconds"][0] != table["seconds"][1]
+
+
+def test_failures_are_kept_and_the_others_go_on(notebook, tmp_path):
+    source = """
+if epochs == 1: raise ValueError("epochs must be at least 2,\\ngot 1")
+if epochs == 2: raise ValueError()
+if epochs == 3: import os; os._exit(3)
+if epochs == 4: import time; time.sleep(60)
+1 / 0 if epochs == 5 else None
+"""
+    write_notebook(notebook, "x = 1", source)
+    table = batch.sweep(
+        notebook,
+        {"epochs": [1, 2, 3, 4, 5, 6]},
+        output=tmp_path / "runs",
+        jobs=3,
+        timeout=12,
+        retries=0,
+    )
+    errors = [error and error.partition("died")[0] for error in table["error"]]
+    assert errors == [
+        "cell 4: ValueError: epochs must be at least 2,",
+        "cell 4: ValueError",
+        "cell 4: the kernel ",
+        "cell 4: not done in the 12 s that a run may take",
+        "cell 3: ZeroDivisionError: division by zero",  # its own value: nothing is injected
+        None,
+    ]
+    kept = listing(tmp_path / "runs")
+    assert sum(name.endswith(runs.FAILED) for name in kept) == 5
+    assert len(kept) == 6
+    first = json.loads((tmp_path / "runs" / f"{table['run'][0]}{runs.FAILED}").read_text())
+    outputs = [output for cell in first["cells"] for output in cell.get("outputs", [])]
+    assert [o["ename"] for o in outputs if o["output_type"] == "error"] == ["ValueError"]
+
+
+def test_a_failed_run_is_tried_again_and_its_remains_go(notebook, tmp_path):
+    flag = tmp_path / "flag"
+    write_notebook(notebook, f"assert __import__('os').path.exists({str(flag)!r})")
+    output = tmp_path / "runs"
+    assert batch.run(notebook, output=output)["error"][0] == "cell 2: AssertionError"
+    flag.touch()
+    table = batch.run(notebook, output=output)
+    assert table["error"][0] is None
+    assert listing(output) == [f"{table['run'][0]}.ipynb"]
+
+
+def test_values_reach_the_notebook_as_they_are(notebook, tmp_path):
+    """What a shell, a format string or papermill's paths would take for their own."""
+    odd = "{epochs} %s $(date) `id` 'a' \"b\" \\n ../x ü"
+    declaration = "epochs: int = 5\ntext: str = 'a'"
+    write_notebook(notebook, "assert text == " + repr(odd), declaration=declaration)
+    table = batch.run(notebook, {"text": odd}, output=tmp_path / "{epochs} runs")
+    assert table["error"][0] is None
+    assert table["text"][0] == odd
+    assert len(listing(tmp_path / "{epochs} runs")) == 1
+
+
+def test_figures_beside_the_runs(notebook, tmp_path):
+    draw = "from aehelpers import plots\nplots.curves({'a': [1, 2, epochs]}, axis='x', name='wave')"
+    write_notebook(notebook, draw)
+    for kind, start in (("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")):
+        table = batch.run(notebook, output=tmp_path / "runs", figures=kind)
+        name = table["run"][0]
+        assert (tmp_path / "runs" / name / f"wave.{kind}").read_bytes().startswith(start)
+    text = (tmp_path / "runs" / f"{name}.ipynb").read_text()
+    assert report.FIGURE_MIME_TYPE not in text
+    assert "image/png" in text
+
+
+def test_threads_are_divided_by_jobs(notebook, tmp_path):
+    write_notebook(
+        notebook,
+        "import os\nfrom aehelpers import report\nresults = report.Results()",
+        "results.add('threads', int(os.environ.get('TF_NUM_INTRAOP_THREADS', 0)))\nresults.table()",
+    )
+    run = functools.partial(batch.run, notebook, resume=False)
+    assert run(output=tmp_path / "a")["threads"][0] == 0  # all there are
+    expected = max(1, os.cpu_count() // 2)
+    assert run(output=tmp_path / "b", jobs=2)["threads"][0] == expected
+    assert run(output=tmp_path / "c", jobs=2, threads=5)["threads"][0] == 5
+
+
+# Faults ------------------------------------------------------------------------------------
+
+PID = """
+import os, time
+from pathlib import Path
+mark = Path({folder!r}, f"{{epochs}}-{{len(os.listdir({folder!r}))}}")
+mark.write_text(str(os.getpid()))
+time.sleep(3 if epochs == 1 and mark.name == "1-0" else 0)
+"""
+
+
+@pytest.mark.parametrize("victim", ["kernel", "process"])
+def test_a_run_whose_kernel_or_process_is_killed_is_tried_again(notebook, tmp_path, victim):
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    write_notebook(notebook, PID.format(folder=str(marks)), RECORD)
+    with ThreadPoolExecutor(1) as background:
+        done = background.submit(
+            batch.sweep, notebook, {"epochs": [1, 2, 3]}, output=tmp_path / "runs", jobs=1
+        )
+        pid = pid_in(marks / "1-0")
+        os.kill(pid if victim == "kernel" else psutil.Process(pid).ppid(), signal.SIGKILL)
+        table = done.result(timeout=60)
+    assert list(table["status"]) == ["done"] * 3
+    assert list(table["twice"]) == [2.2, 4.2, 6.2]
+    assert len(listing(marks)) == 4  # the first run began twice, the others once
+    assert gone(pid)
+
+
+def test_what_is_killed_every_time_is_reported(notebook, tmp_path):
+    write_notebook(notebook, "import os\nos.kill(os.getppid(), 9) if epochs == 1 else None", RECORD)
+    table = batch.sweep(notebook, {"epochs": [1, 2]}, output=tmp_path / "runs", jobs=2)
+    assert list(table["status"]) == ["failed", "done"]
+    assert table["error"][0] == "WorkerDied: the process that ran it ended with signal 9"
+    assert len(listing(tmp_path / "runs")) == 2
+
+
+def test_a_full_disk_ends_the_batch_and_keeps_what_is_done(notebook, tmp_path, monkeypatch):
+    written = runs.Runs.write
+
+    def write(self, name, text):
+        if self.names():
+            raise runs.StorageError("the disk is full")
+        written(self, name, text)
+
+    monkeypatch.setattr(runs.Runs, "write", write)
+    with pytest.raises(runs.StorageError, match="the disk is full"):
+        batch.sweep(notebook, {"epochs": [1, 2, 3]}, output=tmp_path / "runs")
+    monkeypatch.undo()
+    assert len(listing(tmp_path / "runs")) == 1
+    table = batch.sweep(notebook, {"epochs": [1, 2, 3]}, output=tmp_path / "runs")
+    assert list(table["status"]) == ["done"] * 3
+
+
+def sweep_command(notebook, output, *options):
+    return [
+        *(sys.executable, "-c", "from aehelpers.cli import main; main()"),
+        *("sweep", str(notebook), "-g", "epochs=1:5"),
+        *("--output", str(output), "--jobs", "2", *options),
+    ]
+
+
+def test_ctrl_c_stops_the_kernels_and_keeps_what_is_done(notebook, tmp_path):
+    marks, output = tmp_path / "marks", tmp_path / "runs"
+    marks.mkdir()
+    source = PID.format(folder=str(marks)) + "\ntime.sleep(60 if epochs > 1 else 0)"
+    write_notebook(notebook, source, RECORD)
+    with subprocess.Popen(
+        sweep_command(notebook, output), stdout=subprocess.PIPE, text=True
+    ) as run:
+        deadline = time.monotonic() + 60
+        while len(listing(marks)) < 3 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        pids = [pid_in(path) for path in marks.iterdir()]
+        run.send_signal(signal.SIGINT)
+        said, _ = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert "stopped: 1 done; the same command goes on from there" in said
+    assert all(gone(pid) for pid in pids)
+    assert len([name for name in listing(output) if name.endswith(".ipynb")]) == 1
+
+
+# One notebook, here and now ----------------------------------------------------------------
+
+
+def test_run_notebook(notebook, tmp_path):
+    done = batch.run_notebook(notebook, tmp_path / "out" / "n.ipynb", {"epochs": 3})
+    assert (done.error, done.passed) == (None, (1, 2))
+    assert [result["value"] for result in done.results] == [6.2, 0.2, 1]
+    assert listing(tmp_path / "out") == ["n.ipynb"]
+    write_notebook(notebook, "x = 1", "raise ValueError('no')")
+    failed = batch.run_notebook(notebook, tmp_path / "out" / "n.ipynb")
+    assert failed.error == "cell 3: ValueError: no"
+    assert listing(tmp_path / "out") == ["n.failed.ipynb", "n.ipynb"]
+
+
+def test_execution_takes_no_name_from_the_jobs(notebook):
+    (job,) = batch.plan([(notebook, {})])
+    outcome = execution.execute(job)
+    about = json.loads(outcome.text)["metadata"][execution.METADATA]
+    assert about["run"] == job.name
+    assert about["parameters"]["epochs"] == 5

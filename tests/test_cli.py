@@ -1,12 +1,16 @@
-"""The command `aehelpers data`; tests/test_batch.py has `aehelpers run`."""
+"""The command `aehelpers`: its data, its batches, and what it refuses."""
 
+import json
 import subprocess
 import sys
 
+import pandas as pd
+import pytest
 from click.testing import CliRunner
 
-from aehelpers import sources
+from aehelpers import engines, sources
 from aehelpers.cli import main
+from tests.small_notebooks import RECORD, write_notebook
 from tests.test_data import machine as machine  # a fixture
 from tests.test_sources import IMAGES, write_set
 from tests.test_sources import locked as locked  # a fixture
@@ -66,3 +70,177 @@ def test_command_refuses_an_unknown_name():
     refused = command("cifar10")
     assert refused.exit_code == 2
     assert "'cifar10' is none of mnist, fashion-mnist" in refused.output
+
+
+# Running notebooks -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A place with two notebooks, where the command is given."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+    (tmp_path / "notebooks").mkdir()
+    write_notebook(tmp_path / "notebooks" / "01_first.ipynb", RECORD)
+    write_notebook(tmp_path / "notebooks" / "02_bare.ipynb", "1 + 1", declaration=None)
+    return tmp_path
+
+
+def aehelpers(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_run_and_resume_and_collect(folder):
+    write_notebook(folder / "notebooks" / "03_broken.ipynb", "1 / 0")
+    done = aehelpers("run", "1", "3", "--jobs", "2")
+    assert done.exit_code == 1, done.output
+    assert ": 0 of 2 marks passed\n" in done.output
+    assert ": failed: cell 2: ZeroDivisionError: division by zero\n" in done.output
+    closing = done.output.splitlines()[-2:]
+    assert closing[0].startswith("01_first   ")
+    assert closing[1].startswith("03_broken  ")
+    assert len((folder / "runs" / "log.txt").read_text().splitlines()) == 2
+    assert "done before" in aehelpers("run", "1").output
+
+    shown = aehelpers("collect", "runs")
+    assert shown.exit_code == 0
+    assert "cell 2: ZeroDivisionError: division by zero" in shown.output
+    table = aehelpers("collect", "runs", "--to", "t.csv", "--plot", "twice", "--against", "epochs")
+    assert table.exit_code == 0, table.output
+    assert len(pd.read_csv("t.csv")) == 2
+    assert (folder / "collected.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_dry_run_starts_and_writes_nothing(folder):
+    shown = aehelpers("sweep", "1", "-g", "epochs=1,2", "-g", "noise=1e-3", "--dry-run")
+    assert shown.exit_code == 0
+    assert "epochs=2 noise=0.001" in shown.output
+    assert "2 runs; nothing was started" in shown.output
+    assert sorted(path.name for path in folder.iterdir()) == ["notebooks"]
+
+
+def test_a_sweep_from_a_file(folder):
+    (folder / "grid.yaml").write_text("epochs: [1, 2]\nnoise: 1e-3\nsizes: [[1], [2, 3]]\n")
+    shown = aehelpers("sweep", "1", "-f", "grid.yaml", "--dry-run")
+    assert "4 runs" in shown.output
+    assert "noise=0.001 epochs=2 sizes=[2, 3]" in shown.output
+    (folder / "list.yaml").write_text("- epochs: 1\n- {epochs: 2, fresh: true}\n")
+    shown = aehelpers("sweep", "1", "-f", "list.yaml", "-p", "noise=0.5", "--dry-run")
+    assert "noise=0.5 epochs=2 fresh=True" in shown.output
+    (folder / "one.yaml").write_text("noise: 1e-3\n")
+    shown = aehelpers("run", "1", "-f", "one.yaml", "-p", "epochs=7", "--dry-run")
+    assert "noise=0.001 epochs=7" in shown.output
+
+
+def test_run_in_place(folder):
+    done = aehelpers("run", "1", "--in-place")
+    assert done.exit_code == 0, done.output
+    written = json.loads((folder / "notebooks" / "01_first.ipynb").read_text())
+    assert [cell["execution_count"] for cell in written["cells"]] == [1, 2]
+    assert written["metadata"].keys() <= {"kernelspec", "language_info"}
+    write_notebook(folder / "notebooks" / "02_bare.ipynb", "1 / 0")
+    before = (folder / "notebooks" / "02_bare.ipynb").read_bytes()
+    failed = aehelpers("run", "2", "--in-place")
+    assert failed.exit_code == 1
+    assert "cell 2: ZeroDivisionError: division by zero" in failed.output
+    assert (folder / "notebooks" / "02_bare.ipynb").read_bytes() == before
+    assert (folder / "runs" / "02_bare.failed.ipynb").exists()
+
+
+def test_list(folder):
+    shown = aehelpers("list")
+    assert shown.exit_code == 0
+    assert "epochs     int    5               passes over the data" in shown.output
+    assert "02_bare" in shown.output
+
+
+FILES = {
+    "broken.yaml": "epochs: [1",
+    "twice.yaml": "epochs: 1\nepochs: 2",
+    "empty.yaml": "",
+    "text.yaml": "epochs",
+    "unknown.yaml": "epoch: [1, 2]",
+    "typed.yaml": "epochs: [1, two]",
+    "nothing.yaml": "epochs: []",
+    "mixed.yaml": "- epochs: 1\n- 2",
+    "flat.yaml": "sizes: [1, 2]",
+    "object.yaml": "epochs: !!python/object/apply:os.system [id]",
+}
+
+MALFORMED = [
+    (["run", "7"], "'7' fits no notebook; there are 01_first, 02_bare"),
+    (["run", "/etc/passwd"], "'/etc/passwd' fits no notebook"),
+    (["run", "../notebooks/01_first"], "'../notebooks/01_first' fits no notebook"),
+    (["run", "$(id)"], "'$(id)' fits no notebook"),
+    (["run", "1", "1"], "'1' names 01_first a second time"),
+    (["run", "--notebooks", "none"], "no notebook found in none"),
+    (["run", "1", "-p", "epoch=3"], "01_first has no parameter epoch; did you mean epochs?"),
+    (["run", "1", "-p", "epochs"], "a parameter must be given as NAME=VALUE, got 'epochs'"),
+    (["run", "1", "-p", "=3"], "a parameter must be given as NAME=VALUE, got '=3'"),
+    (["run", "1", "-p", "../epochs=3"], "a parameter must be given as NAME=VALUE"),
+    (["run", "1", "-p", "a b=3"], "a parameter must be given as NAME=VALUE, got 'a b=3'"),
+    (["run", "1", "-p", "epochs=3", "-p", "epochs=4"], "epochs is given twice"),
+    (["run", "1", "-p", "epochs=3.5"], "epochs of 01_first must be of type int, got '3.5'"),
+    (["run", "1", "-p", "epochs=$(id)"], "epochs of 01_first must be of type int, got '$(id)'"),
+    (["run", "1", "-p", "epochs={0}"], "epochs of 01_first must be of type int, got '{0}'"),
+    (["run", "1", "-p", "epochs=`id`"], "epochs of 01_first must be of type int, got '`id`'"),
+    (["run", "1", "-p", "noise=%s"], "noise of 01_first must be of type float, got '%s'"),
+    (["run", "1", "-p", "fresh=yes"], "fresh of 01_first must be of type bool, got 'yes'"),
+    (["run", "1", "-p", "sizes=1,2"], "sizes of 01_first must be of type list, got '1,2'"),
+    (["run", "1", "-p", "sizes=[1,a]"], "sizes of 01_first must be a list of int"),
+    (["run", "1", "-p", "dataset=mnsit"], "dataset of 01_first must be one of mnist, "),
+    (["run", "1", "-p", "dataset=../mnist"], "dataset of 01_first must be one of mnist, "),
+    (["run", "2", "-p", "epochs=3"], "02_bare has no parameters: no cell is tagged so"),
+    (["run", "-p", "epochs=3"], "02_bare has no parameters"),
+    (["run", "1", "-f", "none.yaml"], "none.yaml cannot be read: "),
+    (["run", "1", "-f", "broken.yaml"], "broken.yaml is not YAML: "),
+    (["run", "1", "-f", "twice.yaml"], "'epochs' stands twice"),
+    (["run", "1", "-f", "empty.yaml"], "empty.yaml must hold parameters with their values"),
+    (["run", "1", "-f", "text.yaml"], "text.yaml must hold parameters with their values"),
+    (["run", "1", "-f", "object.yaml"], "object.yaml is not YAML: "),
+    (["run", "--in-place", "-p", "epochs=3"], "--in-place stores runs with the notebook's own"),
+    (["run", "1", "--jobs", "0"], "jobs must be a whole number from 1, got 0"),
+    (["run", "1", "--jobs", "many"], "'many' is not a valid integer"),
+    (["run", "1", "--timeout", "-1"], "timeout must be above 0 seconds, got -1.0"),
+    (["run", "1", "--figures", "gif"], "figures must be one of png, svg, pdf, got 'gif'"),
+    (["run", "1", "--output", "log"], "log is no folder"),
+    (["run", "1", "--output", "s3://bucket"], "s3://bucket cannot be listed: "),
+    (["run", "1", "--scheduler", "nonsense"], "nonsense"),
+    (["sweep", "1"], "a grid needs at least one parameter of 01_first"),
+    (["sweep", "1", "-g", "epochs="], "the grid of epochs has an empty value: ''"),
+    (["sweep", "1", "-g", "epochs=1,,2"], "the grid of epochs has an empty value: '1,,2'"),
+    (["sweep", "1", "-g", "epochs=5:0"], "the grid of epochs has 0 values: 5:0"),
+    (["sweep", "1", "-g", "epochs=1,1"], "the grid of epochs has 1 more than once"),
+    (["sweep", "1", "-g", "epochs=0:9999999"], "the grid of epochs has 9,999,999 values"),
+    (["sweep", "1", "-g", "epochs=1", "-g", "epochs=2"], "epochs is given twice"),
+    (["sweep", "1", "-g", "epochs=1", "-p", "epochs=2"], "epochs is both fixed and in the grid"),
+    (["sweep", "1", "-g", "zzz=1"], "01_first has no parameter zzz; it has epochs, noise"),
+    (["sweep", "2", "-g", "epochs=1"], "02_bare has no parameters: no cell is tagged so"),
+    (["sweep", "1", "-f", "unknown.yaml"], "01_first has no parameter epoch; did you mean epochs?"),
+    (["sweep", "1", "-f", "typed.yaml"], "epochs of 01_first must be of type int, got 'two'"),
+    (["sweep", "1", "-f", "nothing.yaml"], "the grid of epochs is empty"),
+    (["sweep", "1", "-f", "mixed.yaml"], "a sweep is a dict of lists of values, or a list of"),
+    (["sweep", "1", "-f", "flat.yaml"], "sizes of 01_first must be of type list, got 1"),
+    (["sweep", "1", "-f", "flat.yaml", "-g", "epochs=1"], "by --grid or by --file, not by both"),
+    (["list", "9"], "'9' fits no notebook"),
+    (["collect", "none"], "none holds no run of a notebook"),
+    (["collect", "none", "--plot", "a"], "--plot RESULT and --against PARAMETER go together"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), MALFORMED)
+def test_malformed_requests(folder, arguments, sentence, monkeypatch):
+    """Each is refused in one sentence, with 2; nothing is started, nothing written."""
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    (folder / "log").touch()
+    before = sorted(folder.rglob("*"))
+    started = []
+    monkeypatch.setattr(engines.ProcessExecutor, "submit", lambda *args: started.append(args))
+    refused = aehelpers(*arguments)
+    assert refused.exit_code == 2, refused.output
+    (line,) = [line for line in refused.output.splitlines() if line.startswith("Error: ")]
+    assert sentence in line
+    assert refused.output.endswith(f"{line}\n")
+    assert started == []
+    assert sorted(folder.rglob("*")) == before

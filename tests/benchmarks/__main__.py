@@ -346,7 +346,7 @@ def run_notebooks():
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for path in batch.find_notebooks(NOTEBOOKS):
-            run = batch.run(path, Path(folder, path.name))
+            run = batch.run_notebook(path, Path(folder, path.name))
             memory = f"{peak_megabytes(resource.RUSAGE_CHILDREN):,.0f} MB"
             passed = "{} of {} marks".format(*run.passed) if run.error is None else run.error
             rows.append((path.stem, f"{run.seconds:.0f}", memory, passed))

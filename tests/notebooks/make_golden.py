@@ -77,7 +77,7 @@ PARAMETERS = {
 
 def main():
     for path in batch.find_notebooks(NOTEBOOKS):
-        run = batch.run(path, GOLDEN / path.name, PARAMETERS[path.stem])
+        run = batch.run_notebook(path, GOLDEN / path.name, PARAMETERS[path.stem])
         print(f"{run.output.name}: {run.seconds:.0f} s")
         if run.error is not None:
             sys.exit(f"{path.stem} failed in {run.error}")

@@ -1,0 +1,307 @@
+"""Where executed notebooks are kept, and the table of what they found.
+
+A run that stands under its name is whole: files are written beside it and moved there.
+"""
+
+import base64
+import contextlib
+import json
+import os
+import re
+import socket
+import tempfile
+from pathlib import Path
+
+from aehelpers import report
+from aehelpers.execution import METADATA
+
+__all__ = ["FIGURE_KINDS", "Runs", "StorageError", "collect", "row", "save_table", "table"]
+
+FAILED = ".failed.ipynb"
+WHOLE = ".ipynb"
+FIGURE_KINDS = ("png", "svg", "pdf")
+
+
+class StorageError(RuntimeError):
+    """A place for results that cannot be read, or not be written any more."""
+
+
+class Runs:
+    """A folder of executed notebooks, or a remote one that papermill can write to.
+
+    Parameters
+    ----------
+    place : path or str
+        A folder, which is made with the first result; or an address such as
+        ``s3://bucket/folder``, for which papermill needs its extra.
+    """
+
+    def __init__(self, place):
+        self.place = str(place)
+        self.is_remote = "://" in self.place
+        self.folder = None if self.is_remote else Path(place)
+
+    def path(self, name):
+        """Where a file of this name is."""
+        return f"{self.place.rstrip('/')}/{name}" if self.is_remote else self.folder / name
+
+    def names(self):
+        """The names of all notebooks here."""
+        if not self.is_remote:
+            if not self.folder.is_dir():
+                if self.folder.exists():
+                    raise StorageError(f"{self.folder} is no folder")
+                return []
+            return sorted(p.name for p in self.folder.glob("*.ipynb") if p.name[0] != ".")
+        with self._remote("listed") as handler:
+            paths = handler.listdir(self.place)
+        return sorted(str(p).rpartition("/")[2] for p in paths if str(p).endswith(".ipynb"))
+
+    def read(self, name):
+        """The notebook of this name, as a dict; None if it is damaged or not there."""
+        try:
+            if self.is_remote:
+                with self._remote("read") as handler:
+                    text = handler.read(self.path(name))
+            else:
+                text = self.path(name).read_text(encoding="utf-8")
+            content = json.loads(text)
+        except FileNotFoundError:
+            return None
+        except ValueError:  # not UTF-8, or not JSON
+            return None
+        fits = isinstance(content, dict) and {"cells", "metadata"} <= content.keys()
+        return content if fits else None
+
+    def write(self, name, text):
+        """Put a notebook under its name: the whole of it, or nothing."""
+        if self.is_remote:
+            with self._remote("written") as handler:
+                handler.write(text, self.path(name))
+            return
+        self.make()
+        try:
+            _write_whole(self.folder / name, text.encode())
+        except OSError as error:
+            raise StorageError(
+                f"{self.folder / name} cannot be written: {error.strerror or error}; "
+                "what was written before it is whole"
+            ) from error
+
+    def remove(self, name):
+        """Take a file away, where that is possible: papermill cannot do it remotely."""
+        if not self.is_remote:
+            self.path(name).unlink(missing_ok=True)
+
+    def make(self):
+        """Make the folder, if need be, and remove what killed runs left half written in it."""
+        if self.is_remote:
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"the folder {self.folder} cannot be made: {error.strerror or error}"
+            ) from error
+        for path in self.folder.glob(".*.partial"):
+            *_, host, process, _, _ = path.name.rsplit(".", 4)
+            if host == _host() and not _is_alive(int(process)):
+                path.unlink(missing_ok=True)
+
+    def write_figures(self, name, notebook, kind):
+        """Write each figure of a run to a folder of the run's name, under the figure's own.
+
+        What the notebook holds for this only is taken out of it.
+        """
+        folder = self.folder / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for path in folder.glob(f"*.{kind}"):
+                path.unlink()
+            for figure, content in _figures(notebook, kind):
+                place, count = folder / f"{figure}.{kind}", 1
+                while place.exists():
+                    count += 1
+                    place = folder / f"{figure}-{count}.{kind}"
+                _write_whole(place, content)
+        except OSError as error:
+            raise StorageError(
+                f"the figures in {folder} cannot be written: {error.strerror or error}"
+            ) from error
+
+    def has_figures(self, name, kind):
+        """Whether this run's figures were written, in this form."""
+        return any((self.folder / name).glob(f"*.{kind}"))
+
+    @contextlib.contextmanager
+    def _remote(self, done):
+        from papermill.iorw import papermill_io
+
+        try:
+            yield papermill_io.get_handler(self.place)
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # each cloud's library has its own
+            sentence = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise StorageError(f"{self.place} cannot be {done}: {sentence}") from error
+
+
+def _write_whole(path, content):
+    """Write beside `path`, down to the disk, and move there."""
+    number, partial = tempfile.mkstemp(
+        prefix=f".{path.name}.{_host()}.{os.getpid()}.", suffix=".partial", dir=path.parent
+    )
+    try:
+        with open(number, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(number)
+        os.chmod(partial, 0o644)
+        os.replace(partial, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(partial)
+        raise
+
+
+def _host():
+    return re.sub(r"\W", "-", socket.gethostname())
+
+
+def _is_alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _figures(notebook, kind):
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            data, about = output.get("data", {}), output.get("metadata", {})
+            extra = data.pop(report.FIGURE_MIME_TYPE, None)
+            if kind == "png" and "name" in about.get("image/png", {}):
+                encoded = data["image/png"]
+                encoded = encoded if isinstance(encoded, str) else "".join(encoded)
+                yield _file_name(about["image/png"]["name"]), base64.b64decode(encoded)
+            elif extra is not None and extra["kind"] == kind:
+                yield _file_name(extra["name"]), base64.b64decode(extra["content"])
+
+
+def _file_name(name):
+    return re.sub(r"[^\w.-]+", "-", name).strip(".-") or "figure"
+
+
+def row(notebook):
+    """What an executed notebook tells of its run: a dict of one value for each column.
+
+    None if it is not the notebook of a run.
+    """
+    about = notebook["metadata"].get(METADATA)
+    if not isinstance(about, dict) or "run" not in about:
+        return None
+    values = {
+        "notebook": about["notebook"],
+        "run": about["run"],
+        "status": "done" if about["error"] is None else "failed",
+        **dict.fromkeys(LAST),
+    }
+    for name, value in about["parameters"].items():
+        column = f"{name} (parameter)" if name in values else name
+        values[column] = json.dumps(value) if isinstance(value, (list, dict)) else value
+    for result in report.read_results(notebook):
+        name = result["name"]
+        column = f"{name} (result)" if name in values else name
+        values[column] = result["value"]
+        values[f"{column} (mark)"] = result["mark"]
+    return values | {name: about[name] for name in LAST}
+
+
+LAST = ("seconds", "error")  # of the columns
+
+
+def table(rows):
+    """Rows as a data frame: first the parameters, then the results, with time and error last."""
+    import pandas as pd
+
+    columns = list(dict.fromkeys(name for values in rows for name in values))
+    columns = [name for name in columns if name not in LAST] + list(LAST)
+    frame = pd.DataFrame(rows, columns=columns)
+    # None, where pandas would make it not a number.
+    return frame.assign(error=pd.Series([values["error"] for values in rows], dtype=object))
+
+
+def collect(place):
+    """The table of all runs in a folder.
+
+    Parameters
+    ----------
+    place : path or str
+        As of `Runs`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each run: notebook, run, status ("done" or "failed"), its parameters,
+        its results, each with its mark, seconds, and the error of a failed one. Lists
+        stand as JSON.
+
+    Raises
+    ------
+    StorageError
+        If the folder holds no run.
+    """
+    runs = Runs(place)
+    names = runs.names()
+    whole = {name.removesuffix(WHOLE) for name in names if not name.endswith(FAILED)}
+    rows = []
+    for name in names:
+        if name.endswith(FAILED) and name.removesuffix(FAILED) in whole:
+            continue  # an earlier attempt
+        notebook = runs.read(name)
+        values = None if notebook is None else row(notebook)
+        if values is not None:
+            rows.append(values)
+    if not rows:
+        raise StorageError(f"{place} holds no run of a notebook")
+    return table(rows)
+
+
+def save_table(frame, path):
+    """Write a table as CSV or Parquet, whichever the ending says.
+
+    Raises
+    ------
+    StorageError
+        If the ending is another, or the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix not in (".csv", ".parquet"):
+        raise StorageError(f"{path} must end in .csv or .parquet")
+    with writing(path) as partial:
+        if path.suffix == ".csv":
+            frame.to_csv(partial, index=False)
+            return
+        # A column of Parquet has one type.
+        mixed = {name: str for name in frame if frame[name].dropna().map(type).nunique() > 1}
+        try:
+            frame.astype(mixed).to_parquet(partial, index=False)
+        except ImportError as error:
+            raise StorageError("Parquet needs pyarrow: pip install 'aehelpers[parquet]'") from error
+
+
+@contextlib.contextmanager
+def writing(path):
+    """A name beside `path` to write to, which is moved there at the end."""
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)

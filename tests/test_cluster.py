@@ -1,0 +1,163 @@
+"""A Dask cluster of real processes on loopback."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from aehelpers import batch, execution
+from aehelpers.engines import ClusterError
+from tests.notebooks.make_golden import NOTEBOOKS, PARAMETERS
+from tests.small_notebooks import RECORD, write_notebook
+from tests.test_batch import PID, listing, same
+from tests.test_engines import gone, pid_in
+
+pytest.importorskip("distributed", reason="Dask is not installed: no cluster to test")
+
+
+class Cluster:
+    """A scheduler, and workers that are started one by one."""
+
+    def __init__(self, folder):
+        self.folder, self.processes = folder, []
+        scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        self.address = self._said(scheduler, r"Scheduler at:\s+(tcp://\S+)")
+
+    def worker(self, *options, resources="notebook=1", environment=None):
+        """Start a worker, and wait until the scheduler has it."""
+        limits = ["--nthreads", "2", "--no-dashboard", "--local-directory", str(self.folder)]
+        given = ["--resources", resources] if resources else []
+        command = [*limits, *given, *options]
+        worker = self._start("worker", self.address, *command, environment=environment)
+        self._said(worker, r"(Registered to)")
+        return worker
+
+    def close(self):
+        for process in reversed(self.processes):
+            process.terminate()
+        for process in self.processes:
+            process.wait(20)
+
+    def _start(self, *arguments, environment=None):
+        log = self.folder / f"{len(self.processes)}.log"
+        with open(log, "wb") as stream:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]],
+                stdout=stream,
+                stderr=stream,
+                env={**os.environ, **(environment or {})},
+            )
+        process.log = log
+        self.processes.append(process)
+        return process
+
+    @staticmethod
+    def _said(process, pattern):
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            found = re.search(pattern, process.log.read_text())
+            if found:
+                return found[1]
+            time.sleep(0.05)
+        raise TimeoutError(process.log.read_text())
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    cluster = Cluster(folder)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    return write_notebook(tmp_path / "01_first.ipynb", RECORD)
+
+
+def test_a_sweep_over_two_workers_one_of_which_is_killed(cluster, notebook, tmp_path):
+    """The same table as on this machine; the kernel of a killed worker ends with it."""
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    write_notebook(notebook, PID.format(folder=str(marks)), RECORD)
+    for _ in range(2):
+        cluster.worker()
+    grid = {"epochs": [1, 2, 3, 4]}
+    command = [sys.executable, "-c", "from aehelpers.cli import main; main()", "sweep"]
+    command += [str(notebook), "-g", "epochs=1:5", "--output", str(tmp_path / "far")]
+    environment = {**os.environ, "DASK_SCHEDULER_ADDRESS": cluster.address}
+    with subprocess.Popen(command, env=environment) as sweep:
+        kernel = psutil.Process(pid_in(marks / "1-0"))
+        os.kill(kernel.ppid(), signal.SIGKILL)
+        assert sweep.wait(90) == 0
+    assert gone(kernel.pid)
+    write_notebook(notebook, "pass", RECORD)
+    far = batch.collect(tmp_path / "far").sort_values("epochs", ignore_index=True)
+    near = batch.sweep(notebook, grid, output=tmp_path / "near")
+    assert same(far.drop(columns="run"), near.drop(columns="run"))
+    assert len(listing(marks)) == 5  # the first began twice
+
+
+def test_clusters_that_are_not_fit(cluster, notebook, tmp_path, monkeypatch):
+    def sweep():
+        return batch.sweep(
+            notebook,
+            {"epochs": [1]},
+            {"dataset": "mnist"},
+            output=tmp_path / "runs",
+            scheduler=cluster.address,
+        )
+
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.setenv("AEHELPERS_DATA", str(empty))
+    monkeypatch.setenv("AEHELPERS_CACHE", str(empty))
+    with pytest.raises(ClusterError, match="has no workers: start some with dask worker"):
+        sweep()
+    plain = cluster.worker(resources="")
+    with pytest.raises(ClusterError, match="no worker offers the resource notebook"):
+        sweep()
+    plain.terminate()
+    plain.wait(20)
+    monkeypatch.setattr(execution, "version", lambda: "0.0")
+    cluster.worker(environment={"AEHELPERS_DATA": str(tmp_path / "none")})
+    with pytest.raises(
+        ClusterError, match=r"a worker is not fit: DataError: AEHELPERS_DATA must be"
+    ):
+        sweep()
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_cluster_with_another_version(cluster, notebook, tmp_path, monkeypatch):
+    cluster.worker()
+    monkeypatch.setattr(execution, "version", lambda: "0.0")
+    with pytest.raises(ClusterError, match=r"the workers have aehelpers 0.1.0\+.*, here it is 0.0"):
+        batch.run(notebook, output=tmp_path / "runs", scheduler=cluster.address)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize(
+    ("name", "grid"),
+    [
+        ("04_bottleneck_sweep", {"code_sizes": [[2, 6], [3, 7]]}),
+        ("05_rbm_inpainting", {"hidden_units": [[5, 10], [6, 12]]}),
+    ],
+)
+def test_the_notebooks_give_the_same_results_on_a_cluster(cluster, tmp_path, name, grid):
+    for _ in range(2):
+        cluster.worker()
+    path = NOTEBOOKS / f"{name}.ipynb"
+    given = {key: value for key, value in PARAMETERS[name].items() if key not in grid}
+    far = batch.sweep(
+        path, grid, given, output=tmp_path / "far", scheduler=cluster.address, threads=1
+    )
+    near = batch.sweep(path, grid, given, output=tmp_path / "near", threads=1)
+    assert list(near["status"]) == ["done"] * 2
+    assert same(far, near)

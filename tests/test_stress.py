@@ -1,0 +1,94 @@
+"""Many runs at once, and a runner that is killed at any moment: `make stress`."""
+
+import random
+import re
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from aehelpers import batch, parameters
+from tests.small_notebooks import RECORD, write_notebook
+from tests.test_batch import listing, same, sweep_command
+from tests.test_engines import gone
+
+pytestmark = pytest.mark.stress
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    return write_notebook(tmp_path / "01_first.ipynb", RECORD)
+
+
+def kernels():
+    """The process ids of all kernels of this machine."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if "ipykernel_launcher" in " ".join(process.info["cmdline"] or ()):
+            found.append(process.pid)
+    return set(found)
+
+
+@pytest.mark.parametrize("time_over", [1, 2, 3])
+def test_200_runs_8_at_a_time(notebook, tmp_path, time_over):
+    before = kernels()
+    table = batch.sweep(notebook, {"epochs": range(200)}, output=tmp_path / "runs", jobs=8)
+    assert list(table["status"]) == ["done"] * 200
+    assert list(table["twice"]) == [2 * epochs + 0.2 for epochs in range(200)]
+    assert len(listing(tmp_path / "runs")) == 200
+    assert all(gone(pid) for pid in kernels() - before)
+
+
+def test_a_runner_killed_at_20_random_moments(notebook, tmp_path):
+    """The same table as without it, no run done twice, no half file, no stray kernel."""
+    before, output, moments = kernels(), tmp_path / "runs", random.Random(0)
+    command = [
+        word.replace("epochs=1:5", "epochs=0:40") for word in sweep_command(notebook, output)
+    ]
+    done = {}
+    for _ in range(20):
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as run:
+            time.sleep(moments.uniform(0.3, 6.0))
+            run.kill()
+        assert all(gone(pid) for pid in kernels() - before)
+        if output.exists():
+            now = {path.name: path.stat().st_mtime_ns for path in output.glob("*.ipynb")}
+            assert done.items() <= now.items()  # what was done is left alone
+            done = now
+    assert subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
+    assert [name for name in listing(output) if not name.endswith(".ipynb")] == ["log.txt"]
+    table = batch.collect(output).sort_values("epochs", ignore_index=True)
+    other = batch.sweep(notebook, {"epochs": range(40)}, output=tmp_path / "other", jobs=2)
+    assert same(table, other)
+
+
+def test_the_runner_stays_small_with_a_thousand_runs(tmp_path):
+    """A dry run of a thousand, then a thousand that another process pretends to do."""
+    notebook = write_notebook(tmp_path / "01_first.ipynb", RECORD + "\n" + "# text " * 20_000)
+    script = f"""
+import resource, sys
+from concurrent.futures import Future
+from aehelpers import batch, engines, execution
+from aehelpers.cli import main
+
+def pretended(self, work, job):
+    future = Future()
+    future.set_result(execution._outcome(job, job.text, 0.0, None, False))
+    return future
+
+engines.ProcessExecutor.submit = pretended
+arguments = ["sweep", {str(notebook)!r}, "-g", "epochs=0:1000", "--output", {str(tmp_path / "o")!r}]
+main([*arguments, "--dry-run"], standalone_mode=False)
+main(arguments, standalone_mode=False)
+scale = 1e6 if sys.platform == "darwin" else 1e3
+print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale)
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    peak = float(re.search(r"peak (\S+)", run.stdout)[1])
+    print(f"{peak:.0f} MB")
+    assert "1000 runs; nothing was started" in run.stdout
+    assert len(list((tmp_path / "o").glob("*.ipynb"))) == 1000
+    assert peak < 300
+    assert parameters.MOST_RUNS > 1000
