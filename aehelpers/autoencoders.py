@@ -245,7 +245,7 @@ class StackedDenoisingAutoencoder(Autoencoder):
         *,
         noise_kind="masking",
         noise_level=0.25,
-        activation="gelu",
+        activation="elu",
         code_activation="linear",
         **kwargs,
     ):

@@ -417,7 +417,8 @@ def curves(
     axes = picture.add_subplot()
     for order, (label, values) in enumerate(series.items()):
         places = np.arange(1, len(values) + 1) if x is None else x
-        axes.plot(places, values, "o-", color=_color(label, order), ms=4, label=label)
+        line = "o-" if len(places) <= 30 else "-"
+        axes.plot(places, values, line, color=_color(label, order), ms=4, label=label)
         if label in (bands or {}):
             color = _color(label, order)
             axes.fill_between(places, *bands[label], color=color, alpha=0.25, lw=0)
@@ -431,7 +432,8 @@ def curves(
         axes.set_xticks(x, [f"{place:g}" for place in x])
         axes.minorticks_off()
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        whole = x is None or all(float(place).is_integer() for place in x)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=whole))
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     ends = "; ".join(
         f"{label} from {values[0]:.3g} to {values[-1]:.3g}" for label, values in series.items()

@@ -9,6 +9,13 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 GOLDEN = Path(__file__).parent / "golden"
 
 PARAMETERS = {
+    "01_denoising_residual_pca": {
+        "dataset": "mnist-sample",
+        "layer_sizes": [32, 16, 8],
+        "epochs_greedy": 1,
+        "epochs_whole": 2,
+        "n_images": 4,
+    },
     "02_vae_interpolation": {
         "dataset": "mnist-sample",
         "code_units": 4,

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from aehelpers import batch, report
+from aehelpers import batch, parameters, report
 from tests.notebooks.make_golden import GOLDEN, NOTEBOOKS, PARAMETERS
 
 COMMITTED = batch.find_notebooks(NOTEBOOKS) + batch.find_notebooks(GOLDEN)
@@ -109,12 +109,10 @@ def _assigned(source):
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_every_parameter_is_typed_and_explained(name):
-    import papermill
-
-    parameters = papermill.inspect_notebook(str(NOTEBOOKS / f"{name}.ipynb"))
-    for parameter in parameters.values():
-        assert parameter["inferred_type_name"] != "None", parameter
-        assert parameter["help"], parameter
+    for one in parameters.declared(NOTEBOOKS / f"{name}.ipynb").values():
+        kinds = {"int": int, "float": float, "bool": bool, "str": str, "list": list}
+        assert type(one.default) is kinds[one.type], one
+        assert one.help, one
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
