@@ -34,8 +34,8 @@ run: $(READY)  ## run every notebook on the full data, into runs/
 	@$(VENV)/bin/aehelpers run --output $(OUTPUT) $(ARGS)
 
 test: $(READY)  ## unit tests, then the small golden notebooks, re-run by nbval
-	$(RUN) -m pytest tests $(ARGS)
-	$(RUN) -m pytest --nbval-lax --nbval-current-env -p no:cacheprovider $(GOLDEN)
+	$(RUN) -m pytest tests -n 2 --dist worksteal $(ARGS)
+	$(RUN) -m pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env -p no:cacheprovider $(GOLDEN)
 
 stress: $(READY)  ## batches of hundreds of runs, killed in the middle; a cluster (15 min)
 	$(RUN) -m pytest tests -m stress $(ARGS)

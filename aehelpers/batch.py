@@ -13,6 +13,7 @@ import numbers
 import os
 import shutil
 import time
+import warnings
 from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,28 +118,27 @@ def plan(requests, *, states=None, package=None):
     """
     paths = dict.fromkeys(path for path, _ in requests)
     known = {path: parameters.declared(path) for path in paths}
-    checked = [(path, parameters.check(path, given, known[path])) for path, given in requests]
     texts = {path: execution.source_of(path) for path in paths}
-    every = {
-        path: {name: parameter.default for name, parameter in known[path].items()} for path in paths
-    }
-    needs = [
-        {full[name] for name, one in known[path].items() if one.is_dataset}
-        for path, given in checked
-        for full in [every[path] | given]
-    ]
-    full_sets = sorted({name for need in needs for name in need if not name.endswith("-sample")})
-    found = (states or execution.data_states)(full_sets)
+    drafts = []
+    for path, given in requests:
+        own = {name: one.default for name, one in known[path].items()}
+        given = parameters.check(path, given, known[path])
+        needs = {(own | given)[name] for name, one in known[path].items() if one.is_dataset}
+        given = {name: value for name, value in given.items() if value != own[name]}
+        drafts.append((path, given, own | given, needs))
+    full_sets = {name for *_, needs in drafts for name in needs if not name.endswith("-sample")}
+    found = (states or execution.data_states)(sorted(full_sets))
+    package = package or execution.version()
     jobs = [
         execution.Job(
             path.stem,
             texts[path],
-            {name: value for name, value in given.items() if value != every[path][name]},
-            every[path] | given,
-            {name: found[name] for name in sorted(need & found.keys())},
-            package or execution.version(),
+            given,
+            everything,
+            {name: found[name] for name in sorted(needs & found.keys())},
+            package,
         )
-        for (path, given), need in zip(checked, needs, strict=True)
+        for path, given, everything, needs in drafts
     ]
     return list({job.name: job for job in jobs}.values())
 
@@ -201,6 +201,9 @@ def sweep_requests(notebook, grid, given=None):
         raise ParameterError("a sweep is a dict of lists of values, or a list of dicts, one a run")
     if not grid:
         raise ParameterError("the list of runs is empty")
+    for name in given:
+        if any(name in one for one in grid):
+            raise ParameterError(f"{name} is both fixed and in a run of the list")
     return [(notebook, given | one) for one in grid]
 
 
@@ -252,14 +255,16 @@ def perform(
     ------
     ParameterError, engines.ClusterError
         If the request cannot be run. Nothing was started or written then.
+    engines.ClusterLost
+        If the scheduler goes away.
     runs.StorageError
         If results cannot be kept. Earlier ones are whole.
     """
-    _check_options(jobs, timeout, threads, retries, figures)
-    kept = runs.Runs(output)
-    if figures is not None and kept.is_remote:
-        raise ParameterError(f"figures are written to a folder of this machine, not to {output}")
+    kept = check_options(output, jobs, timeout, threads, retries, figures)
     planned, engine = _planned_on(requests, scheduler, jobs, threads)
+    samples = {name for job in planned for name, state in job.data.items() if state == "sample"}
+    for name in sorted(samples):
+        warnings.warn(f"{name} cannot be had: its runs use the small sample", stacklevel=2)
     try:
         there = _names_in(kept, resume)
         progress = Progress(planned, watch or (lambda progress: None))
@@ -329,10 +334,14 @@ def _work_off(progress, engine, work, retries, keep):
             try:
                 outcome = future.result()
             except CancelledError:
-                raise
+                raise engines.ClusterLost(
+                    f"the scheduler is lost: {len(progress.rows)} of {len(progress.jobs)} runs "
+                    "are done; the same command goes on from there"
+                ) from None
             except Exception as error:
                 sentence = f"{type(error).__name__}: {error}".splitlines()[0]
-                outcome = execution.unfinished(job, time.monotonic() - begun, sentence)
+                seconds = getattr(error, "seconds", time.monotonic() - begun)
+                outcome = execution.unfinished(job, seconds, sentence)
             if outcome.died and attempt <= retries:
                 logger.warning("%s %s; it is tried again", job.name, outcome.error)
                 attempts[job.name] = (attempt + 1, time.monotonic())
@@ -359,11 +368,17 @@ def _keep(kept, figures, job, outcome):
         kept.write(f"{job.name}{runs.FAILED}", text)
         return runs.row(notebook)
     if figures is not None:
-        kept.write_figures(job.name, notebook, figures)
-        text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-    kept.write(f"{job.name}{runs.WHOLE}", text)
+        _write_with_figures(kept, job.name, notebook, figures)
+    else:
+        kept.write(f"{job.name}{runs.WHOLE}", text)
     kept.remove(f"{job.name}{runs.FAILED}")
     return runs.row(notebook)
+
+
+def _write_with_figures(kept, name, notebook, figures):
+    """Write the figures first: the notebook says that they are there."""
+    kept.write_figures(name, notebook, figures)
+    kept.write(f"{name}{runs.WHOLE}", json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
 
 
 def _done_before(kept, there, job, figures):
@@ -373,10 +388,11 @@ def _done_before(kept, there, job, figures):
     values = None if notebook is None else runs.row(notebook)
     if values is None or values["run"] != job.name:
         return None
-    if figures is not None and not kept.has_figures(job.name, figures):
+    about = notebook["metadata"][execution.METADATA]
+    if figures is not None and figures not in about.get("figures", ()):
         if figures != "png":
             return None
-        kept.write_figures(job.name, notebook, figures)
+        _write_with_figures(kept, job.name, notebook, figures)
     return values
 
 
@@ -413,8 +429,7 @@ def _planned_on(requests, scheduler, jobs, threads):
     executor = client.get_executor(resources={engines.RESOURCE: 1}, pure=False)
 
     def stop():
-        executor.shutdown(wait=False, cancel_futures=True)
-        client.close()
+        client.close()  # which cancels what has not begun
 
     def close():
         executor.shutdown()
@@ -423,7 +438,8 @@ def _planned_on(requests, scheduler, jobs, threads):
     return planned, _Engine(executor.submit, close, stop, threads)
 
 
-def _check_options(jobs, timeout, threads, retries, figures):
+def check_options(output, jobs=1, timeout=None, threads=None, retries=1, figures=None):
+    """Refuse what `perform` cannot be asked for; the place for the runs."""
     for name, value, least in (
         ("jobs", jobs, 1),
         ("threads", 1 if threads is None else threads, 1),
@@ -437,6 +453,14 @@ def _check_options(jobs, timeout, threads, retries, figures):
         raise ParameterError(
             f"figures must be one of {', '.join(runs.FIGURE_KINDS)}, got {figures!r}"
         )
+    kept = runs.Runs(output)
+    if figures is not None and kept.is_remote:
+        raise ParameterError(f"figures are written to a folder of this machine, not to {output}")
+    try:
+        kept.names()
+    except runs.StorageError as error:
+        raise ParameterError(str(error)) from error
+    return kept
 
 
 def plot(table, result, against, picture):

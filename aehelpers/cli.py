@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from aehelpers import batch, data, parameters, progress, report, runs, sources
+from aehelpers import batch, data, engines, parameters, progress, report, runs, sources
 from aehelpers.execution import data_states
 
 
@@ -162,11 +162,14 @@ def run_command(names, pairs, folder, file, in_place, **options):
     if not in_place:
         _perform([(path, given) for path in paths], **options)
         return
-    if given or options.pop("output") is not None:
+    context = click.get_current_context()
+    others = [name for name in options if context.get_parameter_source(name).name != "DEFAULT"]
+    if given or others:
         raise click.UsageError("--in-place stores runs with the notebook's own parameters")
     rows = []
     for path in paths:
-        done = batch.run_in_place(path)
+        with _refusals():
+            done = batch.run_in_place(path)
         marks = "{} of {} marks passed".format(*done.passed)
         rows.append((path.stem, f"{done.seconds:.0f}", done.error or marks, done.output))
         click.echo(f"[{len(rows)}/{len(paths)}] {path.stem}: {done.error or marks}")
@@ -207,7 +210,7 @@ def sweep_command(name, axes, pairs, folder, file, **options):
             grid = _from_file(file, (dict, list), "parameters with lists of values, or of runs")
             if isinstance(grid, dict):
                 single = {key for key, value in grid.items() if not isinstance(value, list)}
-                given |= {key: grid.pop(key) for key in single}
+                given = {key: grid.pop(key) for key in single} | given
         else:
             grid = parameters.read_grid(path, grid)
         requests = batch.sweep_requests(path, grid, given)
@@ -264,6 +267,8 @@ def _perform(requests, *, output, dry_run, **options):
     output = output or "runs"
     with _refusals():
         if dry_run:
+            checked = ("jobs", "timeout", "threads", "retries", "figures")
+            batch.check_options(output, **{name: options[name] for name in checked})
             jobs = batch.plan(requests, states=lambda names: data_states(names, fetch=False))
             rows = [(job.name, _assignments(job.given)) for job in jobs]
             click.echo(f"{report.Table(('run', 'parameters'), rows)!r}")
@@ -273,7 +278,7 @@ def _perform(requests, *, output, dry_run, **options):
         with _Watcher() as watcher, _log(output):
             try:
                 table = batch.perform(requests, output=output, watch=watcher, **options)
-            except runs.StorageError as error:
+            except (runs.StorageError, engines.ClusterLost) as error:
                 raise click.ClickException(str(error)) from error
             except KeyboardInterrupt:
                 watcher.close()
@@ -337,7 +342,9 @@ class _Watcher:
             line = f"[{self.done}/{len(state.jobs)}] {row['run']}: {what}"
             self.bar.write(line)
             self.bar.update(new)
-        self.bar.set_description_str(", ".join(job.name for job in state.running[:4]))
+        # A cluster does not tell which runs it has begun.
+        now = ", ".join(job.name for job in state.running[:4])
+        self.bar.set_description_str(now or f"{len(state.jobs) - self.done} to do")
 
 
 def _outcome(row):

@@ -6,24 +6,37 @@ Each is a `concurrent.futures.Executor`, so that a batch need not know which it 
 import contextlib
 import multiprocessing
 import os
+import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ["ClusterError", "ProcessExecutor", "WorkerDied", "cluster"]
+__all__ = ["ClusterError", "ClusterLost", "ProcessExecutor", "WorkerDied", "cluster"]
 
 _GRACE = 5.0  # seconds that a process has to stop its kernel, before it is killed
 RESOURCE = "notebook"
 
 
 class WorkerDied(RuntimeError):
-    """The process that ran a call was killed, or ended, before it gave a result."""
+    """The process that ran a call was killed, or ended, before it gave a result.
+
+    `seconds` tells how long it had run.
+    """
+
+    def __init__(self, message, seconds):
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class ClusterError(ValueError):
     """A cluster that cannot be reached, or whose workers are not fit for the runs."""
+
+
+class ClusterLost(RuntimeError):
+    """A scheduler that went away while it had runs to do."""
 
 
 class ProcessExecutor(ThreadPoolExecutor):
@@ -65,7 +78,8 @@ class ProcessExecutor(ThreadPoolExecutor):
         receiver, sender = self._context.Pipe(duplex=False)
         # What a killed process leaves in its temporary folder goes with that folder.
         with tempfile.TemporaryDirectory(prefix="aehelpers-") as folder, receiver:
-            call = (sender, folder, function, args, kwargs)
+            call = (sender, folder, dict(os.environ), function, args, kwargs)
+            start = time.monotonic()
             process = self._context.Process(target=_serve, args=call)
             process.start()
             sender.close()
@@ -77,7 +91,8 @@ class ProcessExecutor(ThreadPoolExecutor):
             except (EOFError, OSError):
                 process.join(_GRACE)
                 how = f"signal {-process.exitcode}" if process.exitcode < 0 else process.exitcode
-                raise WorkerDied(f"the process that ran it ended with {how}") from None
+                taken = time.monotonic() - start
+                raise WorkerDied(f"the process that ran it ended with {how}", taken) from None
             finally:
                 process.join(_GRACE)
                 process.kill()
@@ -88,21 +103,35 @@ class ProcessExecutor(ThreadPoolExecutor):
         return value
 
 
-_PRELOADED = ["aehelpers.execution", "papermill", "nbclient", "nbformat", "jupyter_client.manager"]
+_PRELOADED = [
+    "aehelpers.execution",
+    "papermill",
+    "nbclient",
+    "nbformat",
+    "jupyter_client.manager",
+    "ipykernel.kernelspec",
+    "IPython.display",
+]
 
 
-def _serve(sender, folder, function, args, kwargs):
+def _serve(sender, folder, environment, function, args, kwargs):
     """What runs in the process: one call, and its result or error into the pipe."""
+    os.environ.clear()  # the server's is as old as the first call
+    os.environ.update(environment)
     if hasattr(os, "setsid"):
         os.setsid()  # Ctrl-C is for the parent, which then decides
     tempfile.tempdir = folder
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        result = None, function(*args, **kwargs)
-    except Exception as error:
-        result = error, None
-    with contextlib.suppress(BrokenPipeError):
-        sender.send(result)
+        try:
+            result = None, function(*args, **kwargs)
+        except Exception as error:
+            result = error, None
+        with contextlib.suppress(BrokenPipeError):
+            sender.send(result)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # the parent may be gone
 
 
 def _end_with_parent():

@@ -11,16 +11,18 @@ import os
 import tempfile
 import time
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 
 from traitlets import default
 
 from aehelpers import __version__, data, sources
+from aehelpers.parameters import notebook_content
 
 __all__ = ["Job", "Outcome", "data_states", "describe_machine", "execute", "source_of", "version"]
 
 METADATA = "aehelpers"  # the key in a notebook's metadata under which a run describes itself
+_WHERE = "cell {}: "  # until it is known which
 _SAID = "said"  # by a kernel, to nobody: outside of any cell
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 
@@ -52,7 +54,7 @@ class Job:
     data: dict
     version: str
 
-    @property
+    @cached_property
     def name(self):
         """The notebook's name and a digest of everything that a result depends on."""
         about = [self.text, self.parameters, self.data, self.version]
@@ -77,14 +79,13 @@ class Outcome:
 
 def source_of(notebook):
     """A notebook as JSON without outputs: what is run, and what its digest is of."""
-    content = json.loads(Path(notebook).read_text(encoding="utf-8"))
+    content = notebook_content(notebook)
     for cell in content["cells"]:
         if cell["cell_type"] == "code":
             cell |= {"outputs": [], "execution_count": None}
         cell["metadata"].pop("papermill", None)
         cell["metadata"].pop("execution", None)
-    kernel = content["metadata"].get("kernelspec")
-    content["metadata"] = {"kernelspec": kernel} if kernel else {}
+    content["metadata"] = {"kernelspec": content["metadata"]["kernelspec"]}
     return json.dumps(content, ensure_ascii=False, sort_keys=True)
 
 
@@ -114,6 +115,10 @@ def execute(job, *, timeout=None, threads=None, figures=None):
         environment["AEHELPERS_FIGURES"] = figures
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # the outcome says it
     start = time.monotonic()
+    here = version()
+    if job.version != here:
+        sentence = f"aehelpers {job.version} was to run it, but it is {here} by now"
+        return _outcome(job, job.text, 0.0, sentence, False)
     error, died = None, False
     with tempfile.TemporaryDirectory(prefix="aehelpers-") as folder:
         executed = Path(folder, "n.ipynb")
@@ -125,19 +130,23 @@ def execute(job, *, timeout=None, threads=None, figures=None):
                 progress_bar=False,
                 kernel_manager_class=_kernel_manager(folder, environment),
                 timeout_func=_time_left(start, timeout),
+                iopub_timeout=60,
             )
         except papermill.PapermillExecutionError as failure:
             sentence = f"{failure.ename}: {failure.evalue}".rstrip(": ").splitlines()[0]
             error = f"cell {failure.exec_count}: {sentence}"
         except CellTimeoutError:
-            error = f"cell {{}}: not done in the {timeout:g} s that a run may take"
+            late = timeout is not None and time.monotonic() - start >= timeout
+            error = f"not done in the {timeout:g} s that a run may take" if late else "no output"
+            error = _WHERE + error
         except DeadKernelError:
             last = _last_words(Path(folder, _SAID)) or "for want of memory perhaps"
-            error, died = f"cell {{}}: the kernel died, {last}", True
-        except (RuntimeError, OSError) as failure:  # before the first cell
-            sentence = str(failure).splitlines()[0] if str(failure) else type(failure).__name__
-            error, died = f"no kernel: {sentence}", not executed.exists()
-        text = executed.read_text(encoding="utf-8") if executed.exists() else job.text
+            error, died = f"{_WHERE}the kernel died, {last}", True
+        except RuntimeError as failure:
+            error, died = f"{_WHERE}the kernel does not answer: {_first_line(failure)}", True
+        except OSError as failure:
+            error = f"{_WHERE}{_first_line(failure)}"
+        text = _whole_text(executed) or job.text
     return _outcome(job, text, time.monotonic() - start, error, died)
 
 
@@ -148,10 +157,15 @@ def unfinished(job, seconds, error):
 
 def _outcome(job, text, seconds, error, died):
     content = json.loads(text)
-    code = [cell for cell in content["cells"] if cell["cell_type"] == "code"]
-    if error is not None:
-        begun = [cell for cell in code if "start_time" in cell["metadata"].get("papermill", {})]
-        error = error.replace("{}", str(max(1, sum(_is_real(cell) for cell in begun))))
+    if error is not None and error.startswith(_WHERE):
+        times = [
+            cell["metadata"].get("papermill", {}).get("start_time")
+            for cell in content["cells"]
+            if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
+        ]
+        begun = sum(moment is not None for moment in times)
+        where = f"cell {begun}: " if begun else "before the first cell: "
+        error = where + error.removeprefix(_WHERE)
     about = {**job.described(), "seconds": round(seconds, 3), "error": error}
     content["metadata"][METADATA] = about
     return Outcome(json.dumps(content, indent=1, ensure_ascii=False) + "\n", seconds, error, died)
@@ -161,11 +175,21 @@ def _last_words(path):
     """The last line that a kernel wrote past its notebook, of Python or of a library."""
     lines = path.read_text(errors="replace").split("\n") if path.exists() else []
     words = [line.strip() for line in lines if line.strip()]
-    return f"saying: {words[-1][:200]}".replace("{}", "") if words else ""
+    return f"saying: {words[-1][:200]}" if words else ""
 
 
-def _is_real(cell):
-    return bool("".join(cell["source"]).strip())
+def _whole_text(path):
+    """A notebook as papermill saved it; None if it did not, or could not to the end."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        json.loads(text)
+    except (OSError, ValueError):
+        return None
+    return text
+
+
+def _first_line(error):
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _time_left(start, timeout):
@@ -213,7 +237,7 @@ def describe_machine(names):
     names : sequence of str
         Of full data sets.
     """
-    return {"version": version(), "data": data_states(names), "processors": os.cpu_count()}
+    return {"version": version(), "data": data_states(names)}
 
 
 def data_states(names, *, fetch=True):
@@ -252,7 +276,6 @@ def _data_state(name, fetch):
     return "sample"
 
 
-@cache
 def version():
     """The package's version with a digest of its source, which changes as often as that does."""
     digest = hashlib.sha256()

@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,16 @@ import yaml
 
 from aehelpers.data import NAMES
 
-__all__ = ["Parameter", "ParameterError", "check", "declared", "expand", "read_grid", "read_yaml"]
+__all__ = [
+    "Parameter",
+    "ParameterError",
+    "check",
+    "declared",
+    "expand",
+    "notebook_content",
+    "read_grid",
+    "read_yaml",
+]
 
 MOST_RUNS = 100_000  # of one grid: more is a slip, and would fill the memory
 
@@ -46,10 +56,12 @@ def declared(notebook):
     ParameterError
         If the file is no notebook.
     """
+    import nbformat
     import papermill
 
     try:
-        found = papermill.inspect_notebook(str(notebook))
+        content = nbformat.from_dict(notebook_content(notebook))
+        found = papermill.inspect_notebook(content)
     except Exception as error:  # whatever reads it: JSON, nbformat, papermill
         sentence = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ParameterError(f"{notebook} is no notebook that can be read: {sentence}") from error
@@ -57,6 +69,18 @@ def declared(notebook):
         name: Parameter(name, one["inferred_type_name"], _literal(one["default"]), one["help"])
         for name, one in found.items()
     }
+
+
+def notebook_content(path):
+    """What a notebook's file holds, as a dict, with its language named.
+
+    papermill needs to know the language, and not every editor writes it there.
+    """
+    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    about = content["metadata"]
+    kernel = about.setdefault("kernelspec", {"name": "python3", "display_name": "Python 3"})
+    kernel.setdefault("language", about.get("language_info", {}).get("name", "python"))
+    return content
 
 
 def check(notebook, parameters, known=None):
@@ -106,9 +130,11 @@ def read_grid(notebook, pairs):
             bounds = re.fullmatch(r"(-?\d+):(-?\d+)(?::(-?\d+))?", item)
             if bounds and parameter.type == "int":
                 start, stop, step = (int(group or 1) for group in bounds.groups())
-                span = range(start, stop, step) if step else ()
-                if not 0 < len(span) <= MOST_RUNS:
-                    raise ParameterError(f"the grid of {name} has {len(span):,} values: {item}")
+                span = range(start, stop, step) if step else range(0)
+                n_values = (stop - start) // (step or 1)  # nearly: len() refuses the largest
+                if not span or n_values > MOST_RUNS:
+                    count = f"{n_values:,}" if span else "0"
+                    raise ParameterError(f"the grid of {name} has {count} values: {item}")
                 values += span
             elif parameter.type == "str" and len(item) > 1 and item[0] == item[-1] in "\"'":
                 values.append(item[1:-1])
@@ -148,9 +174,9 @@ def expand(notebook, grid, fixed=None):
         axes[name] = [_checked(stem, known, name, value) for value in values]
         if not axes[name]:
             raise ParameterError(f"the grid of {name} is empty")
-        seen = [json.dumps(value, sort_keys=True) for value in axes[name]]
-        repeated = next((text for text in seen if seen.count(text) > 1), None)
-        if repeated is not None:
+        seen = Counter(json.dumps(value, sort_keys=True) for value in axes[name])
+        repeated, times = seen.most_common(1)[0]
+        if times > 1:
             raise ParameterError(f"the grid of {parameter.name} has {repeated} more than once")
     n_runs = math.prod(map(len, axes.values()))
     if n_runs > MOST_RUNS:
@@ -175,7 +201,9 @@ def read_yaml(path):
 
 class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        merge = "tag:yaml.org,2002:merge"  # <<, which may be overruled
+        keys = [key for key, _ in node.value if key.tag != merge]
+        keys = [self.construct_object(key, deep=True) for key in keys]
         twice = next((key for key in keys if keys.count(key) > 1), None)
         if twice is not None:
             raise yaml.constructor.ConstructorError(

@@ -53,8 +53,11 @@ class Runs:
                     raise StorageError(f"{self.folder} is no folder")
                 return []
             return sorted(p.name for p in self.folder.glob("*.ipynb") if p.name[0] != ".")
-        with self._remote("listed") as handler:
-            paths = handler.listdir(self.place)
+        try:
+            with self._remote("listed") as handler:
+                paths = handler.listdir(self.place)
+        except FileNotFoundError:  # a folder in a bucket is there with its first file
+            return []
         return sorted(str(p).rpartition("/")[2] for p in paths if str(p).endswith(".ipynb"))
 
     def read(self, name):
@@ -79,8 +82,8 @@ class Runs:
             with self._remote("written") as handler:
                 handler.write(text, self.path(name))
             return
-        self.make()
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             _write_whole(self.folder / name, text.encode())
         except OSError as error:
             raise StorageError(
@@ -99,11 +102,12 @@ class Runs:
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=self.folder).close()  # now, not after the first run
         except OSError as error:
             raise StorageError(
-                f"the folder {self.folder} cannot be made: {error.strerror or error}"
+                f"the folder {self.folder} cannot be written to: {error.strerror or error}"
             ) from error
-        for path in self.folder.glob(".*.partial"):
+        for path in self.folder.rglob(".*.partial"):
             *_, host, process, _, _ = path.name.rsplit(".", 4)
             if host == _host() and not _is_alive(int(process)):
                 path.unlink(missing_ok=True)
@@ -111,7 +115,8 @@ class Runs:
     def write_figures(self, name, notebook, kind):
         """Write each figure of a run to a folder of the run's name, under the figure's own.
 
-        What the notebook holds for this only is taken out of it.
+        What the notebook holds for this only is taken out of it, and its metadata say that
+        they are there.
         """
         folder = self.folder / name
         try:
@@ -128,17 +133,18 @@ class Runs:
             raise StorageError(
                 f"the figures in {folder} cannot be written: {error.strerror or error}"
             ) from error
-
-    def has_figures(self, name, kind):
-        """Whether this run's figures were written, in this form."""
-        return any((self.folder / name).glob(f"*.{kind}"))
+        about = notebook["metadata"][METADATA]
+        about["figures"] = sorted({*about.get("figures", ()), kind})
 
     @contextlib.contextmanager
     def _remote(self, done):
-        from papermill.iorw import papermill_io
+        from papermill.iorw import LocalHandler, papermill_io
 
         try:
-            yield papermill_io.get_handler(self.place)
+            handler = papermill_io.get_handler(self.place)
+            if isinstance(handler, LocalHandler):
+                raise ValueError("papermill knows no such address")
+            yield handler
         except FileNotFoundError:
             raise
         except Exception as error:  # each cloud's library has its own
@@ -217,14 +223,16 @@ def row(notebook):
         column = f"{name} (result)" if name in values else name
         values[column] = result["value"]
         values[f"{column} (mark)"] = result["mark"]
-    return values | {name: about[name] for name in LAST}
+    data = " ".join(f"{name}: {state}" for name, state in about["data"].items())
+    last = (data, about["version"], about["seconds"], about["error"])
+    return values | dict(zip(LAST, last, strict=True))
 
 
-LAST = ("seconds", "error")  # of the columns
+LAST = ("data", "version", "seconds", "error")  # of the columns
 
 
 def table(rows):
-    """Rows as a data frame: first the parameters, then the results, with time and error last."""
+    """Rows as a data frame: first the parameters, then the results, with the rest last."""
     import pandas as pd
 
     columns = list(dict.fromkeys(name for values in rows for name in values))
@@ -246,8 +254,8 @@ def collect(place):
     -------
     pandas.DataFrame
         A row for each run: notebook, run, status ("done" or "failed"), its parameters,
-        its results, each with its mark, seconds, and the error of a failed one. Lists
-        stand as JSON.
+        its results, each with its mark; which data sets were full or a sample, the
+        version of the package, seconds, and the error of a failed one. Lists stand as JSON.
 
     Raises
     ------

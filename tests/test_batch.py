@@ -163,15 +163,18 @@ def test_options_refused_before_anything_runs(notebook, options, sentence, tmp_p
 
 
 def test_a_list_of_runs(notebook):
-    requests = batch.sweep_requests(notebook, [{"epochs": 1}, {"noise": 0.5}], {"epochs": 3})
-    assert [given for _, given in requests] == [{"epochs": 1}, {"epochs": 3, "noise": 0.5}]
+    requests = batch.sweep_requests(notebook, [{"epochs": 1}, {"noise": 0.5}], {"sizes": [3]})
+    assert [given for _, given in requests] == [
+        {"sizes": [3], "epochs": 1},
+        {"sizes": [3], "noise": 0.5},
+    ]
     for grid, sentence in (
         ([], "is empty"),
         ([3], "a sweep is a dict"),
         ("ab", "a sweep is a dict"),
     ):
         with pytest.raises(ParameterError, match=sentence):
-            batch.sweep_requests(notebook, grid)
+            batch.sweep_requests(notebook, grid, {"epochs": 3})
 
 
 # Runs --------------------------------------------------------------------------------------
@@ -205,13 +208,13 @@ def test_a_sweep_gives_a_table_and_goes_on_where_it_stopped(notebook, tmp_path):
 
 def test_failures_are_kept_and_the_others_go_on(notebook, tmp_path):
     source = """
-if epochs == 1: raise ValueError("epochs must be at least 2,\\ngot 1")
+if epochs == 1: raise ValueError("epochs must be at least 2, got {},\\nsee below")
 if epochs == 2: raise ValueError()
 if epochs == 3: import os; os._exit(3)
 if epochs == 4: import time; time.sleep(60)
 1 / 0 if epochs == 5 else None
 """
-    write_notebook(notebook, "x = 1", source)
+    write_notebook(notebook, "x = 1", source, "'the cell after'")
     table = batch.sweep(
         notebook,
         {"epochs": [1, 2, 3, 4, 5, 6]},
@@ -222,7 +225,7 @@ if epochs == 4: import time; time.sleep(60)
     )
     errors = [error and error.partition("died")[0] for error in table["error"]]
     assert errors == [
-        "cell 4: ValueError: epochs must be at least 2,",
+        "cell 4: ValueError: epochs must be at least 2, got {},",
         "cell 4: ValueError",
         "cell 4: the kernel ",
         "cell 4: not done in the 12 s that a run may take",
@@ -271,6 +274,44 @@ def test_figures_beside_the_runs(notebook, tmp_path):
     assert "image/png" in text
 
 
+def test_a_notebook_without_figures_is_done_all_the_same(notebook, tmp_path):
+    seen = []
+    for _ in range(2):
+        batch.run(
+            notebook,
+            output=tmp_path / "runs",
+            figures="svg",
+            watch=lambda progress: seen.append(len(progress.before)),
+        )
+    assert seen[-1] == 1
+
+
+def test_code_that_changed_since_the_plan_runs_nothing(notebook):
+    (job,) = batch.plan([(notebook, {})], package="0.0")
+    outcome = execution.execute(job)
+    assert outcome.error.startswith("aehelpers 0.0 was to run it, but it is 0.1.0+")
+    assert not outcome.died
+
+
+def test_runs_see_the_environment_of_the_call(notebook, tmp_path, monkeypatch):
+    write_notebook(
+        notebook,
+        "import os\nfrom aehelpers import report\nresults = report.Results()",
+        "results.add('value', int(os.environ['A_VALUE']))\nresults.table()",
+    )
+    for value in (1, 2):
+        monkeypatch.setenv("A_VALUE", str(value))
+        table = batch.run(notebook, output=tmp_path / "runs", resume=False)
+        assert table["value"][0] == value
+
+
+def test_a_notebook_that_does_not_say_its_language(notebook, tmp_path):
+    content = json.loads(notebook.read_text())
+    del content["metadata"]["kernelspec"]["language"]
+    notebook.write_text(json.dumps(content))
+    assert batch.run(notebook, {"epochs": 2}, output=tmp_path / "runs")["error"][0] is None
+
+
 def test_threads_are_divided_by_jobs(notebook, tmp_path):
     write_notebook(
         notebook,
@@ -286,12 +327,14 @@ def test_threads_are_divided_by_jobs(notebook, tmp_path):
 
 # Faults ------------------------------------------------------------------------------------
 
+# Leaves its process id as EPOCHS-0, the second time as EPOCHS-1; 1-0 takes its time.
 PID = """
 import os, time
 from pathlib import Path
-mark = Path({folder!r}, f"{{epochs}}-{{len(os.listdir({folder!r}))}}")
+count = len(list(Path({folder!r}).glob(f"{{epochs}}-*")))
+mark = Path({folder!r}, f"{{epochs}}-{{count}}")
 mark.write_text(str(os.getpid()))
-time.sleep(3 if epochs == 1 and mark.name == "1-0" else 0)
+time.sleep(3 if mark.name == "1-0" else 0)
 """
 
 

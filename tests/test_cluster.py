@@ -142,6 +142,22 @@ def test_a_cluster_with_another_version(cluster, notebook, tmp_path, monkeypatch
     assert not (tmp_path / "runs").exists()
 
 
+def test_ctrl_c_on_a_cluster_keeps_what_is_done(cluster, notebook, tmp_path):
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    write_notebook(notebook, PID.format(folder=str(marks)), RECORD)
+    cluster.worker()
+    command = [sys.executable, "-c", "from aehelpers.cli import main; main()", "sweep"]
+    command += [str(notebook), "-g", "epochs=1:5", "--output", str(tmp_path / "far")]
+    command += ["--scheduler", cluster.address]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sweep:
+        pid_in(marks / "1-0")
+        sweep.send_signal(signal.SIGINT)
+        said, _ = sweep.communicate(timeout=60)
+    assert sweep.returncode == 130
+    assert "stopped: 0 done; the same command goes on from there" in said
+
+
 @pytest.mark.stress
 @pytest.mark.parametrize(
     ("name", "grid"),

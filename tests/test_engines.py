@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -30,13 +31,12 @@ def refuse():
 
 
 def note_and_sleep(path, seconds=60):
+    path.with_suffix(".folder").write_text(tempfile.gettempdir())
     path.write_text(f"{os.getpid()}")
     time.sleep(seconds)
 
 
 def temporary_file():
-    import tempfile
-
     number, name = tempfile.mkstemp()
     os.close(number)
     return name
@@ -118,6 +118,7 @@ def test_processes_end_with_the_one_that_started_them(tmp_path):
         pids = [pid_in(tmp_path / name) for name in "ab"]
         parent.kill()
     assert all(gone(pid) for pid in pids)
+    assert not any(Path((tmp_path / f"{name}.folder").read_text()).exists() for name in "ab")
 
 
 def test_a_cluster_that_does_not_answer():

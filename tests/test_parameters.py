@@ -150,3 +150,9 @@ def test_read_yaml_refuses(tmp_path, text, sentence):
         parameters.read_yaml(tmp_path / "f.yaml")
     with pytest.raises(ParameterError, match="cannot be read"):
         parameters.read_yaml(tmp_path / "none.yaml")
+
+
+def test_read_yaml_takes_merge_keys(tmp_path):
+    (tmp_path / "f.yaml").write_text("- &base {epochs: 1, noise: 0.5}\n- {<<: *base, epochs: 2}\n")
+    runs = parameters.read_yaml(tmp_path / "f.yaml")
+    assert runs == [{"epochs": 1, "noise": 0.5}, {"epochs": 2, "noise": 0.5}]

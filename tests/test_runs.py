@@ -109,7 +109,7 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="is no folder"):
         Runs(tmp_path / "file").names()
-    with pytest.raises(StorageError, match=r"the folder .* cannot be made: Not a directory"):
+    with pytest.raises(StorageError, match=r"the folder .* cannot be written to: Not a directory"):
         Runs(tmp_path / "file" / "below").make()
 
 
@@ -139,6 +139,12 @@ def test_a_remote_place(monkeypatch):
     assert list(handler.files) == ["mem://bucket/folder/01_n-1.ipynb"]
     assert place.names() == ["01_n-1.ipynb"]
     assert list(runs.collect("mem://bucket/folder")["error (result)"]) == [0.5]
+
+
+def test_addresses_that_papermill_does_not_know():
+    for place in ("foo://x", "file:///tmp/x"):
+        with pytest.raises(StorageError, match="cannot be listed: papermill knows no such address"):
+            Runs(place).names()
 
 
 def test_a_remote_place_without_its_extra():
@@ -180,6 +186,7 @@ def test_figures_under_their_names(place):
     assert (folder / "figure.svg").exists()
     assert (folder / "wave.png").exists()
     assert report.FIGURE_MIME_TYPE not in json.dumps(notebook)
+    assert notebook["metadata"][METADATA]["figures"] == ["svg"]
 
 
 # Tables ------------------------------------------------------------------------------------
@@ -202,7 +209,7 @@ def test_collect(place):
     assert list(table) == [
         *("notebook", "run", "status", "sizes", "epochs", "dataset"),
         *("error (result)", "error (result) (mark)", "epochs (result)", "epochs (result) (mark)"),
-        *("seconds", "error"),
+        *("data", "version", "seconds", "error"),
     ]
     assert list(table["run"]) == ["01_n-1", "01_n-2", "01_n-3", "01_n-4"]
     assert list(table["status"]) == ["done", "done", "done", "failed"]

@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import papermill
 from sklearn.neural_network import BernoulliRBM
 
 from aehelpers import autoencoders, batch, corruption, data, evaluate, partition, report
@@ -22,6 +23,7 @@ from aehelpers.backend import keras, tf
 from aehelpers.rbm import RBM
 from aehelpers.training import cosine_schedule
 from aehelpers.vae import VAE, KLWarmUp
+from tests.small_notebooks import write_notebook
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -68,6 +70,11 @@ def vae_section(options):
     print(report.Table(("training", "epochs", "seconds", "−ELBO"), [time_to_bound(images)]))
 
 
+def batch_section(options):
+    print("\nA notebook of one cell: papermill alone, and a run that is kept")
+    print(report.Table(("", "seconds, median", "least"), batch_rows(n=2 * options.epochs)))
+
+
 def likelihood_section(options):
     """Up to half an hour: only when asked for."""
     with contextlib.redirect_stdout(None):
@@ -85,6 +92,7 @@ SECTIONS = {
     "autoencoders": autoencoder_section,
     "rbm": rbm_section,
     "vae": vae_section,
+    "batch": batch_section,
     "likelihood": likelihood_section,
     "notebooks": notebook_section,
 }
@@ -339,6 +347,25 @@ class EpochTimer(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.seconds = time.perf_counter() - self.start
+
+
+def batch_rows(n):
+    """A row for papermill in this process, for a run through the batch runner, and between."""
+    taken = {"papermill alone": [], "a run of a batch": []}
+    with tempfile.TemporaryDirectory() as folder:
+        notebook = write_notebook(Path(folder, "n.ipynb"), "1 + 1")
+        for number in range(n):
+            start = time.perf_counter()
+            papermill.execute_notebook(
+                str(notebook), f"{folder}/out.ipynb", {"epochs": number}, progress_bar=False
+            )
+            taken["papermill alone"].append(time.perf_counter() - start)
+        grid = {"epochs": list(range(n + 1))}  # the first also starts the server of processes
+        batch.sweep(notebook, grid, output=folder)
+        ends = sorted(path.stat().st_mtime for path in Path(folder).glob("n-*.ipynb"))
+        taken["a run of a batch"] = [end - start for start, end in itertools.pairwise(ends)]
+    rows = [(name, statistics.median(values), min(values)) for name, values in taken.items()]
+    return [*rows, ("more", rows[1][1] - rows[0][1], rows[1][2] - rows[0][2])]
 
 
 def run_notebooks():
