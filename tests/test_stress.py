@@ -1,5 +1,6 @@
 """Many runs at once, and a runner that is killed at any moment: `make stress`."""
 
+import contextlib
 import random
 import re
 import subprocess
@@ -22,28 +23,34 @@ def notebook(tmp_path):
     return write_notebook(tmp_path / "01_first.ipynb", RECORD)
 
 
-def kernels():
-    """The process ids of all kernels of this machine."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        if "ipykernel_launcher" in " ".join(process.info["cmdline"] or ()):
-            found.append(process.pid)
-    return set(found)
+@pytest.fixture
+def kernels(tmp_path, monkeypatch):
+    """Gives the process ids of the kernels of this test: those at work in its folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def found():
+        pids = set()
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.cwd() == str(tmp_path) and "ipykernel_launcher" in process.cmdline():
+                    pids.add(process.pid)
+        return pids
+
+    return found
 
 
 @pytest.mark.parametrize("time_over", [1, 2, 3])
-def test_200_runs_8_at_a_time(notebook, tmp_path, time_over):
-    before = kernels()
+def test_200_runs_8_at_a_time(notebook, tmp_path, kernels, time_over):
     table = batch.sweep(notebook, {"epochs": range(200)}, output=tmp_path / "runs", jobs=8)
     assert list(table["status"]) == ["done"] * 200
     assert list(table["twice"]) == [2 * epochs + 0.2 for epochs in range(200)]
     assert len(listing(tmp_path / "runs")) == 200
-    assert all(gone(pid) for pid in kernels() - before)
+    assert all(gone(pid) for pid in kernels())
 
 
-def test_a_runner_killed_at_20_random_moments(notebook, tmp_path):
+def test_a_runner_killed_at_20_random_moments(notebook, tmp_path, kernels):
     """The same table as without it, no run done twice, no half file, no stray kernel."""
-    before, output, moments = kernels(), tmp_path / "runs", random.Random(0)
+    output, moments, seen = tmp_path / "runs", random.Random(0), set()
     command = [
         word.replace("epochs=1:5", "epochs=0:40") for word in sweep_command(notebook, output)
     ]
@@ -51,12 +58,14 @@ def test_a_runner_killed_at_20_random_moments(notebook, tmp_path):
     for _ in range(20):
         with subprocess.Popen(command, stdout=subprocess.DEVNULL) as run:
             time.sleep(moments.uniform(0.3, 6.0))
+            seen |= kernels()
             run.kill()
-        assert all(gone(pid) for pid in kernels() - before)
+        assert all(gone(pid) for pid in kernels())
         if output.exists():
             now = {path.name: path.stat().st_mtime_ns for path in output.glob("*.ipynb")}
             assert done.items() <= now.items()  # what was done is left alone
             done = now
+    assert seen  # some were killed in the middle of a run
     assert subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
     assert [name for name in listing(output) if not name.endswith(".ipynb")] == ["log.txt"]
     table = batch.collect(output).sort_values("epochs", ignore_index=True)

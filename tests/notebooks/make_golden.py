@@ -62,6 +62,7 @@ PARAMETERS = {
         "epochs": 4,
         "epochs_larger": 1,
         "n_side": 8,
+        "n_bounded": 60,
     },
     "07_latent_plane_156": {
         "dataset": "mnist-sample",
