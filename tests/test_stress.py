@@ -52,12 +52,12 @@ def test_a_runner_killed_at_20_random_moments(notebook, tmp_path, kernels):
     """The same table as without it, no run done twice, no half file, no stray kernel."""
     output, moments, seen = tmp_path / "runs", random.Random(0), set()
     command = [
-        word.replace("epochs=1:5", "epochs=0:40") for word in sweep_command(notebook, output)
+        word.replace("epochs=1:5", "epochs=0:100") for word in sweep_command(notebook, output)
     ]
     done = {}
     for _ in range(20):
         with subprocess.Popen(command, stdout=subprocess.DEVNULL) as run:
-            time.sleep(moments.uniform(0.3, 6.0))
+            time.sleep(moments.uniform(0.5, 12.0))
             seen |= kernels()
             run.kill()
         assert all(gone(pid) for pid in kernels())
@@ -69,7 +69,7 @@ def test_a_runner_killed_at_20_random_moments(notebook, tmp_path, kernels):
     assert subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
     assert [name for name in listing(output) if not name.endswith(".ipynb")] == ["log.txt"]
     table = batch.collect(output).sort_values("epochs", ignore_index=True)
-    other = batch.sweep(notebook, {"epochs": range(40)}, output=tmp_path / "other", jobs=2)
+    other = batch.sweep(notebook, {"epochs": range(100)}, output=tmp_path / "other", jobs=2)
     assert same(table, other)
 
 
