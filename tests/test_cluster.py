@@ -14,7 +14,7 @@ from aehelpers import batch, execution
 from aehelpers.engines import ClusterError
 from tests.notebooks.make_golden import NOTEBOOKS, PARAMETERS
 from tests.small_notebooks import RECORD, write_notebook
-from tests.test_batch import PID, listing, same
+from tests.test_batch import CTRL_C, PID, listing, same
 from tests.test_engines import gone, pid_in
 
 pytest.importorskip("distributed", reason="Dask is not installed: no cluster to test")
@@ -58,7 +58,7 @@ class Cluster:
 
     @staticmethod
     def _said(process, pattern):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             found = re.search(pattern, process.log.read_text())
             if found:
@@ -95,7 +95,7 @@ def test_a_sweep_over_two_workers_one_of_which_is_killed(cluster, notebook, tmp_
     with subprocess.Popen(command, env=environment) as sweep:
         kernel = psutil.Process(pid_in(marks / "1-0"))
         os.kill(kernel.ppid(), signal.SIGKILL)
-        assert sweep.wait(90) == 0
+        assert sweep.wait(180) == 0
     assert gone(kernel.pid)
     write_notebook(notebook, "pass", RECORD)
     far = batch.collect(tmp_path / "far").sort_values("epochs", ignore_index=True)
@@ -152,8 +152,8 @@ def test_ctrl_c_on_a_cluster_keeps_what_is_done(cluster, notebook, tmp_path):
     command += ["--scheduler", cluster.address]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sweep:
         pid_in(marks / "1-0")
-        sweep.send_signal(signal.SIGINT)
-        said, _ = sweep.communicate(timeout=60)
+        sweep.send_signal(CTRL_C)
+        said, _ = sweep.communicate(timeout=120)
     assert sweep.returncode == 130
     assert "stopped: 0 done; the same command goes on from there" in said
 

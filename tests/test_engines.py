@@ -44,7 +44,7 @@ def temporary_file():
 
 def pid_in(path):
     """The process id that a call writes, as soon as it is there."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if path.exists() and path.read_text():
             return int(path.read_text())
