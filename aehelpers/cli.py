@@ -358,11 +358,12 @@ def _outcome(row):
 
 
 def _varied(table):
-    """The columns of parameters that are not the same in all runs; the notebook's name leads."""
+    """The notebook's name, and the parameters that differ between runs of one notebook."""
     results = [name.removesuffix(" (mark)") for name in table if name.endswith(" (mark)")]
     others = {*results, *(f"{name} (mark)" for name in results), "run", "status", *runs.LAST}
     names = [name for name in table if name not in others and name != "notebook"]
-    return ["notebook", *(name for name in names if table[name].nunique(dropna=False) > 1)]
+    counts = table.groupby("notebook")[names].nunique(dropna=False).max()
+    return ["notebook", *(name for name in names if counts[name] > 1)]
 
 
 def _assignments(given):

@@ -91,11 +91,19 @@ def aehelpers(*arguments):
 
 
 def test_run_and_resume_and_collect(folder):
-    write_notebook(folder / "notebooks" / "03_broken.ipynb", "1 / 0")
+    write_notebook(folder / "notebooks" / "03_broken.ipynb", "1 / 0", declaration="other: int = 1")
     done = aehelpers("run", "1", "3", "--jobs", "2")
     assert done.exit_code == 1, done.output
     assert ": 0 of 2 marks passed\n" in done.output
     assert ": failed: cell 2: ZeroDivisionError: division by zero\n" in done.output
+    assert done.output.splitlines()[-3].split() == [
+        "notebook",
+        "seconds",
+        "result",
+        "to",
+        "look",
+        "at",
+    ]
     closing = done.output.splitlines()[-2:]
     assert closing[0].startswith("01_first   ")
     assert closing[1].startswith("03_broken  ")
