@@ -5,98 +5,30 @@ kept under a name that is made of all that its result depends on; so a batch tha
 goes on where it stopped.
 """
 
-import difflib
 import functools
 import json
 import logging
-import numbers
 import os
-import shutil
 import time
 import warnings
 from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from aehelpers import engines, execution, parameters, report, runs
+from aehelpers import engines, execution, parameters, runs, tables
 from aehelpers.parameters import ParameterError
 
 __all__ = [
     "ParameterError",
-    "Run",
     "collect",
-    "find_notebooks",
     "perform",
     "plan",
-    "plot",
     "run",
-    "run_notebook",
-    "strip_metadata",
     "sweep",
 ]
 
-collect = runs.collect
+collect = tables.collect
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Run:
-    """What came of one notebook."""
-
-    notebook: str
-    output: Path
-    seconds: float
-    results: list
-    error: str | None = None
-
-    @property
-    def passed(self):
-        """How many results lie in their expected range, of how many that are judged."""
-        return report.passed(self.results)
-
-
-def find_notebooks(folder, names=()):
-    """The notebooks of `folder` in order, or those that are named.
-
-    Parameters
-    ----------
-    folder : path
-    names : sequence of str
-        Each a number (``4``), the beginning of a file's name (``04_bottle``), the path of
-        a notebook, or ``all``.
-
-    Raises
-    ------
-    ValueError
-        If the folder holds none, or a name fits none or several.
-    """
-    paths = [p for p in sorted(Path(folder).glob("*.ipynb")) if not p.name.endswith(runs.FAILED)]
-    if not paths and not (names and all(_is_file(name) for name in names)):
-        raise ValueError(f"no notebook found in {folder}")
-    if not names or "all" in names:
-        return paths
-    chosen = []
-    for name in names:
-        fitting = [Path(name)] if _is_file(name) else [p for p in paths if _fits(p, str(name))]
-        if len(fitting) != 1:
-            known = ", ".join(path.stem for path in paths)
-            fits = f"fits {len(fitting)} notebooks" if fitting else "fits no notebook"
-            raise ValueError(f"{name!r} {fits}; there are {known}")
-        if fitting[0] in chosen:
-            raise ValueError(f"{name!r} names {fitting[0].stem} a second time")
-        chosen += fitting
-    return chosen
-
-
-def _is_file(name):
-    return str(name).endswith(".ipynb") and os.path.isfile(name)
-
-
-def _fits(path, name):
-    if name.isdecimal():
-        number = path.stem.partition("_")[0]
-        return number.isdecimal() and int(number) == int(name)
-    return bool(name) and path.name.startswith(name)
 
 
 def plan(requests, *, states=None, package=None):
@@ -280,7 +212,7 @@ def perform(
     except BaseException:  # Ctrl-C above all
         engine.stop()
         raise
-    return runs.table([progress.rows[job.name] for job in planned])
+    return tables.table([progress.rows[job.name] for job in planned])
 
 
 class Progress:
@@ -290,7 +222,7 @@ class Progress:
     ----------
     jobs : list of execution.Job
     rows : dict of str to dict
-        What became of each run that is done, by its name, as of `runs.row`.
+        What became of each run that is done, by its name, as of `tables.row`.
     running : list of execution.Job
     latest : dict or None
         The row that came last.
@@ -366,13 +298,13 @@ def _keep(kept, figures, job, outcome):
     notebook, text = json.loads(outcome.text), outcome.text
     if outcome.error is not None:
         kept.write(f"{job.name}{runs.FAILED}", text)
-        return runs.row(notebook)
+        return tables.row(notebook)
     if figures is not None:
         _write_with_figures(kept, job.name, notebook, figures)
     else:
         kept.write(f"{job.name}{runs.WHOLE}", text)
     kept.remove(f"{job.name}{runs.FAILED}")
-    return runs.row(notebook)
+    return tables.row(notebook)
 
 
 def _write_with_figures(kept, name, notebook, figures):
@@ -385,7 +317,7 @@ def _done_before(kept, there, job, figures):
     """The row of a run that stands whole under its name; None if it has to be run."""
     name = f"{job.name}{runs.WHOLE}"
     notebook = kept.read(name) if name in there else None
-    values = None if notebook is None else runs.row(notebook)
+    values = None if notebook is None else tables.row(notebook)
     if values is None or values["run"] != job.name:
         return None
     about = notebook["metadata"][execution.METADATA]
@@ -461,93 +393,3 @@ def check_options(output, jobs=1, timeout=None, threads=None, retries=1, figures
     except runs.StorageError as error:
         raise ParameterError(str(error)) from error
     return kept
-
-
-def plot(table, result, against, picture):
-    """Draw a result against a parameter, from a table of runs, into a file.
-
-    A line where the parameter is a number, a mean with the range of the runs that share
-    a value; bars otherwise. Runs that failed are left out.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        As of `collect`.
-    result, against : str
-        Columns of it; `result` has numbers.
-    picture : path
-        Ends in .png, .svg or .pdf.
-
-    Returns
-    -------
-    plots.Picture
-    """
-    from aehelpers import plots
-
-    for name in (result, against):
-        if name not in table:
-            near = difflib.get_close_matches(name, map(str, table), n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(table)}"
-            raise ParameterError(f"the table has no column {name!r}{hint}")
-    if Path(picture).suffix[1:] not in runs.FIGURE_KINDS:
-        raise ParameterError(f"{picture} must end in .{', .'.join(runs.FIGURE_KINDS)}")
-    done = table[table["status"] == "done"].dropna(subset=[result])
-    if done.empty or not all(isinstance(value, numbers.Real) for value in done[result]):
-        raise ParameterError(f"{result} is no number in any run that is done")
-    groups = done.groupby(against)[result].agg(["mean", "min", "max"])
-    if all(isinstance(value, numbers.Real) for value in groups.index):
-        drawn = plots.curves(
-            {result: groups["mean"].to_numpy()},
-            axis=result,
-            x_axis=against,
-            x=groups.index.to_numpy(),
-            bands={result: (groups["min"].to_numpy(), groups["max"].to_numpy())},
-            name="collected",
-        )
-    else:
-        drawn = plots.bars({result: groups["mean"].to_numpy()}, groups.index, axis=result)
-    with runs.writing(picture) as partial:
-        drawn.savefig(partial, format=Path(picture).suffix[1:])
-    return drawn
-
-
-def run_notebook(notebook, output, given=None):
-    """Execute one notebook into a file, here and now; it appears there when it is whole.
-
-    A notebook that fails is kept beside it as `NAME.failed.ipynb`.
-
-    Returns
-    -------
-    Run
-    """
-    output = Path(output)
-    (job,) = plan([(Path(notebook), given or {})], states=dict.fromkeys)
-    kept = runs.Runs(output.parent)
-    outcome = execution.execute(job)
-    name = output.name if outcome.error is None else f"{output.stem}{runs.FAILED}"
-    kept.remove(f"{output.stem}{runs.FAILED}")
-    kept.write(name, outcome.text)
-    results = report.read_results(json.loads(outcome.text))
-    return Run(job.stem, kept.path(name), outcome.seconds, results, outcome.error)
-
-
-def run_in_place(notebook):
-    """Execute a notebook with its own parameters and, if that succeeds, put it in its place."""
-    done = run_notebook(notebook, Path("runs", Path(notebook).name))
-    if done.error is None:
-        strip_metadata(done.output)
-        shutil.move(done.output, notebook)
-        return Run(done.notebook, Path(notebook), done.seconds, done.results)
-    return done
-
-
-def strip_metadata(notebook):
-    """Take out of an executed notebook what differs between runs: times, paths, digests."""
-    content = json.loads(Path(notebook).read_text(encoding="utf-8"))
-    for part in (content, *content["cells"]):
-        part["metadata"].pop("papermill", None)
-        part["metadata"].pop("execution", None)
-    content["metadata"].pop("widgets", None)
-    content["metadata"].pop(execution.METADATA, None)
-    text = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-    Path(notebook).write_text(text, encoding="utf-8")

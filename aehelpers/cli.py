@@ -8,7 +8,18 @@ from pathlib import Path
 
 import click
 
-from aehelpers import batch, data, engines, parameters, progress, report, runs, sources
+from aehelpers import (
+    batch,
+    data,
+    engines,
+    notebooks,
+    parameters,
+    progress,
+    report,
+    runs,
+    sources,
+    tables,
+)
 from aehelpers.execution import data_states
 
 
@@ -157,7 +168,7 @@ def run_command(names, pairs, folder, file, in_place, **options):
     2 if the request cannot be run.
     """
     with _refusals():
-        paths = batch.find_notebooks(folder, names)
+        paths = notebooks.find_notebooks(folder, names)
         given = _from_file(file, dict, "parameters with their values") | _split_pairs(pairs)
     if not in_place:
         _perform([(path, given) for path in paths], **options)
@@ -169,7 +180,7 @@ def run_command(names, pairs, folder, file, in_place, **options):
     rows = []
     for path in paths:
         with _refusals():
-            done = batch.run_in_place(path)
+            done = notebooks.run_in_place(path)
         marks = "{} of {} marks passed".format(*done.passed)
         rows.append((path.stem, f"{done.seconds:.0f}", done.error or marks, done.output))
         click.echo(f"[{len(rows)}/{len(paths)}] {path.stem}: {done.error or marks}")
@@ -202,7 +213,7 @@ def sweep_command(name, axes, pairs, folder, file, **options):
     For instance: aehelpers sweep 05 -g hidden_units=[20],[100] -g seed=0:5 --jobs 2
     """
     with _refusals():
-        (path,) = batch.find_notebooks(folder, [name])
+        (path,) = notebooks.find_notebooks(folder, [name])
         given, grid = _split_pairs(pairs), _split_pairs(axes)
         if file is not None and axes:
             raise ValueError("a sweep is given by --grid or by --file, not by both")
@@ -225,7 +236,7 @@ def sweep_command(name, axes, pairs, folder, file, **options):
 def list_command(names, folder):
     """Show notebooks with their parameters: type, default, and what each is."""
     with _refusals():
-        found = [(p, parameters.declared(p)) for p in batch.find_notebooks(folder, names)]
+        found = [(p, parameters.declared(p)) for p in notebooks.find_notebooks(folder, names)]
     for path, known in found:
         rows = [(f"  {one.name}", one.type, repr(one.default), one.help) for one in known.values()]
         click.echo(path.stem)
@@ -249,12 +260,12 @@ def collect_command(place, path, plot, against, picture):
     if (plot is None) != (against is None):
         raise click.UsageError("--plot RESULT and --against PARAMETER go together")
     with _refusals():
-        table = runs.collect(place)
+        table = tables.collect(place)
         if plot is not None:
-            batch.plot(table, plot, against, picture)
+            tables.plot(table, plot, against, picture)
             click.echo(f"{plot} against {against}: {picture}")
         if path is not None:
-            runs.save_table(table, path)
+            tables.save_table(table, path)
             click.echo(f"{len(table)} runs: {path}")
         elif plot is None:
             results = [name for name in table if f"{name} (mark)" in table]
@@ -360,7 +371,7 @@ def _outcome(row):
 def _varied(table):
     """The notebook's name, and the parameters that differ between runs of one notebook."""
     results = [name.removesuffix(" (mark)") for name in table if name.endswith(" (mark)")]
-    others = {*results, *(f"{name} (mark)" for name in results), "run", "status", *runs.LAST}
+    others = {*results, *(f"{name} (mark)" for name in results), "run", "status", *tables.LAST}
     names = [name for name in table if name not in others and name != "notebook"]
     counts = table.groupby("notebook")[names].nunique(dropna=False).max()
     return ["notebook", *(name for name in names if counts[name] > 1)]

@@ -1,4 +1,4 @@
-"""Where executed notebooks are kept, and the table of what they found.
+"""Where executed notebooks are kept.
 
 A run that stands under its name is whole: files are written beside it and moved there.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from aehelpers import report
 from aehelpers.execution import METADATA
 
-__all__ = ["FIGURE_KINDS", "Runs", "StorageError", "collect", "row", "save_table", "table"]
+__all__ = ["FIGURE_KINDS", "Runs", "StorageError", "writing"]
 
 FAILED = ".failed.ipynb"
 WHOLE = ".ipynb"
@@ -199,106 +199,6 @@ def _figures(notebook, kind):
 
 def _file_name(name):
     return re.sub(r"[^\w.-]+", "-", name).strip(".-") or "figure"
-
-
-def row(notebook):
-    """What an executed notebook tells of its run: a dict of one value for each column.
-
-    None if it is not the notebook of a run.
-    """
-    about = notebook["metadata"].get(METADATA)
-    if not isinstance(about, dict) or "run" not in about:
-        return None
-    values = {
-        "notebook": about["notebook"],
-        "run": about["run"],
-        "status": "done" if about["error"] is None else "failed",
-        **dict.fromkeys(LAST),
-    }
-    for name, value in about["parameters"].items():
-        column = f"{name} (parameter)" if name in values else name
-        values[column] = json.dumps(value) if isinstance(value, (list, dict)) else value
-    for result in report.read_results(notebook):
-        name = result["name"]
-        column = f"{name} (result)" if name in values else name
-        values[column] = result["value"]
-        values[f"{column} (mark)"] = result["mark"]
-    data = " ".join(f"{name}: {state}" for name, state in about["data"].items())
-    last = (data, about["version"], about["seconds"], about["error"])
-    return values | dict(zip(LAST, last, strict=True))
-
-
-LAST = ("data", "version", "seconds", "error")  # of the columns
-
-
-def table(rows):
-    """Rows as a data frame: first the parameters, then the results, with the rest last."""
-    import pandas as pd
-
-    columns = list(dict.fromkeys(name for values in rows for name in values))
-    columns = [name for name in columns if name not in LAST] + list(LAST)
-    frame = pd.DataFrame(rows, columns=columns)
-    # None, where pandas would make it not a number.
-    return frame.assign(error=pd.Series([values["error"] for values in rows], dtype=object))
-
-
-def collect(place):
-    """The table of all runs in a folder.
-
-    Parameters
-    ----------
-    place : path or str
-        As of `Runs`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each run: notebook, run, status ("done" or "failed"), its parameters,
-        its results, each with its mark; which data sets were full or a sample, the
-        version of the package, seconds, and the error of a failed one. Lists stand as JSON.
-
-    Raises
-    ------
-    StorageError
-        If the folder holds no run.
-    """
-    runs = Runs(place)
-    names = runs.names()
-    whole = {name.removesuffix(WHOLE) for name in names if not name.endswith(FAILED)}
-    rows = []
-    for name in names:
-        if name.endswith(FAILED) and name.removesuffix(FAILED) in whole:
-            continue  # an earlier attempt
-        notebook = runs.read(name)
-        values = None if notebook is None else row(notebook)
-        if values is not None:
-            rows.append(values)
-    if not rows:
-        raise StorageError(f"{place} holds no run of a notebook")
-    return table(rows)
-
-
-def save_table(frame, path):
-    """Write a table as CSV or Parquet, whichever the ending says.
-
-    Raises
-    ------
-    StorageError
-        If the ending is another, or the file cannot be written.
-    """
-    path = Path(path)
-    if path.suffix not in (".csv", ".parquet"):
-        raise StorageError(f"{path} must end in .csv or .parquet")
-    with writing(path) as partial:
-        if path.suffix == ".csv":
-            frame.to_csv(partial, index=False)
-            return
-        # A column of Parquet has one type.
-        mixed = {name: str for name in frame if frame[name].dropna().map(type).nunique() > 1}
-        try:
-            frame.astype(mixed).to_parquet(partial, index=False)
-        except ImportError as error:
-            raise StorageError("Parquet needs pyarrow: pip install 'aehelpers[parquet]'") from error
 
 
 @contextlib.contextmanager

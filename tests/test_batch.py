@@ -13,7 +13,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from aehelpers import batch, data, execution, report, runs
+from aehelpers import batch, data, execution, notebooks, report, runs, tables
 from aehelpers.parameters import ParameterError
 from tests.small_notebooks import RECORD, write_notebook
 from tests.test_engines import gone, pid_in
@@ -51,7 +51,7 @@ def same(table, other):
 def test_names_of_notebooks(notebook, names, found):
     for name in ("02_second", "12_last", "02_second.failed"):
         write_notebook(notebook.with_name(f"{name}.ipynb"))
-    assert [path.stem for path in batch.find_notebooks(notebook.parent, names)] == found
+    assert [path.stem for path in notebooks.find_notebooks(notebook.parent, names)] == found
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,15 @@ def test_names_of_notebooks(notebook, names, found):
 def test_names_that_fit_nothing(notebook, names, sentence):
     write_notebook(notebook.with_name("02_second.ipynb"))
     with pytest.raises(ValueError, match=sentence):
-        batch.find_notebooks(notebook.parent, names)
+        notebooks.find_notebooks(notebook.parent, names)
 
 
 def test_a_notebook_of_ones_own(notebook, tmp_path):
     own = write_notebook(tmp_path / "own.ipynb")
-    assert batch.find_notebooks(notebook.parent, [str(own)]) == [own]
-    assert batch.find_notebooks(tmp_path / "nowhere", [str(own)]) == [own]
+    assert notebooks.find_notebooks(notebook.parent, [str(own)]) == [own]
+    assert notebooks.find_notebooks(tmp_path / "nowhere", [str(own)]) == [own]
     with pytest.raises(ValueError, match="no notebook found in"):
-        batch.find_notebooks(tmp_path / "nowhere")
+        notebooks.find_notebooks(tmp_path / "nowhere")
 
 
 # Plans -------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ def test_a_sweep_gives_a_table_and_goes_on_where_it_stopped(notebook, tmp_path):
     assert same(again[:2], table)
     assert seen[-1] == 1
     assert sum(path.stat().st_mtime_ns == stamps[path] for path in stamps) == 1
-    assert len(runs.collect(output)) == 3
+    assert len(tables.collect(output)) == 3
     forced = batch.run(notebook, {"epochs": 9, "noise": 0.1}, output=output, resume=False)
     assert forced["seconds"][0] != table["seconds"][1]
 
@@ -418,12 +418,12 @@ def test_ctrl_c_stops_the_kernels_and_keeps_what_is_done(notebook, tmp_path):
 
 
 def test_run_notebook(notebook, tmp_path):
-    done = batch.run_notebook(notebook, tmp_path / "out" / "n.ipynb", {"epochs": 3})
+    done = notebooks.run_notebook(notebook, tmp_path / "out" / "n.ipynb", {"epochs": 3})
     assert (done.error, done.passed) == (None, (1, 2))
     assert [result["value"] for result in done.results] == [6.2, 0.2, 1]
     assert listing(tmp_path / "out") == ["n.ipynb"]
     write_notebook(notebook, "x = 1", "raise ValueError('no')")
-    failed = batch.run_notebook(notebook, tmp_path / "out" / "n.ipynb")
+    failed = notebooks.run_notebook(notebook, tmp_path / "out" / "n.ipynb")
     assert failed.error == "cell 3: ValueError: no"
     assert listing(tmp_path / "out") == ["n.failed.ipynb", "n.ipynb"]
 

@@ -125,7 +125,6 @@ def test_clusters_that_are_not_fit(cluster, notebook, tmp_path, monkeypatch):
         sweep()
     plain.terminate()
     plain.wait(20)
-    monkeypatch.setattr(execution, "version", lambda: "0.0")
     cluster.worker(environment={"AEHELPERS_DATA": str(tmp_path / "none")})
     with pytest.raises(
         ClusterError, match=r"a worker is not fit: DataError: AEHELPERS_DATA must be"

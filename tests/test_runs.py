@@ -10,7 +10,7 @@ import subprocess
 import pandas as pd
 import pytest
 
-from aehelpers import batch, report, runs
+from aehelpers import report, runs, tables
 from aehelpers.execution import METADATA
 from aehelpers.parameters import ParameterError
 from aehelpers.runs import Runs, StorageError
@@ -138,7 +138,7 @@ def test_a_remote_place(monkeypatch):
     keep(place, "01_n-1", {"epochs": 3}, {"error": (0.5, "✓")})
     assert list(handler.files) == ["mem://bucket/folder/01_n-1.ipynb"]
     assert place.names() == ["01_n-1.ipynb"]
-    assert list(runs.collect("mem://bucket/folder")["error (result)"]) == [0.5]
+    assert list(tables.collect("mem://bucket/folder")["error (result)"]) == [0.5]
 
 
 def test_addresses_that_papermill_does_not_know():
@@ -205,7 +205,7 @@ def test_collect(place):
     fill(place)
     (place.folder / "cut.ipynb").write_text('{"cells": [')
     (place.folder / "foreign.ipynb").write_text('{"cells": [], "metadata": {}}')
-    table = runs.collect(place.folder)
+    table = tables.collect(place.folder)
     assert list(table) == [
         *("notebook", "run", "status", "sizes", "epochs", "dataset"),
         *("error (result)", "error (result) (mark)", "epochs (result)", "epochs (result) (mark)"),
@@ -220,7 +220,7 @@ def test_collect(place):
 
 def test_collect_of_nothing(tmp_path):
     with pytest.raises(StorageError, match="holds no run of a notebook"):
-        runs.collect(tmp_path)
+        tables.collect(tmp_path)
 
 
 @pytest.mark.parametrize(("ending", "read"), [("csv", pd.read_csv), ("parquet", pd.read_parquet)])
@@ -228,8 +228,8 @@ def test_save_table(place, tmp_path, ending, read):
     if ending == "parquet":
         pytest.importorskip("pyarrow", reason="pyarrow is not installed: no Parquet to test")
     fill(place)
-    table = runs.collect(place.folder)
-    runs.save_table(table, tmp_path / f"t.{ending}")
+    table = tables.collect(place.folder)
+    tables.save_table(table, tmp_path / f"t.{ending}")
     found = read(tmp_path / f"t.{ending}")
     assert list(found) == list(table)
     pd.testing.assert_series_equal(found["error (result)"], table["error (result)"])
@@ -239,18 +239,18 @@ def test_save_table(place, tmp_path, ending, read):
 def test_save_table_refuses(tmp_path):
     frame = pd.DataFrame({"a": [1]})
     with pytest.raises(StorageError, match=r"must end in .csv or .parquet"):
-        runs.save_table(frame, tmp_path / "t.xlsx")
+        tables.save_table(frame, tmp_path / "t.xlsx")
     with pytest.raises(StorageError, match="cannot be written: "):
-        runs.save_table(frame, tmp_path / "none" / "t.csv")
+        tables.save_table(frame, tmp_path / "none" / "t.csv")
 
 
 def test_plot(place, tmp_path):
     fill(place)
-    table = runs.collect(place.folder)
-    drawn = batch.plot(table, "error (result)", "epochs", tmp_path / "p.svg")
+    table = tables.collect(place.folder)
+    drawn = tables.plot(table, "error (result)", "epochs", tmp_path / "p.svg")
     assert "error (result) from 0.125 to 0.375" in drawn.alt
     assert (tmp_path / "p.svg").read_text().startswith("<?xml")
-    assert "Bars of" in batch.plot(table, "error (result)", "sizes", tmp_path / "p.png").alt
+    assert "Bars of" in tables.plot(table, "error (result)", "sizes", tmp_path / "p.png").alt
     for result, against, to, sentence in (
         ("erorr (result)", "epochs", "p.png", r"did you mean error \(result\)\?"),
         ("error (result)", "zzz", "p.png", "the table has no column 'zzz'; there are notebook"),
@@ -258,4 +258,4 @@ def test_plot(place, tmp_path):
         ("error (result)", "epochs", "p.gif", r"p.gif must end in .png, .svg, .pdf"),
     ):
         with pytest.raises(ParameterError, match=sentence):
-            batch.plot(table, result, against, tmp_path / to)
+            tables.plot(table, result, against, tmp_path / to)

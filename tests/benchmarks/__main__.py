@@ -18,7 +18,16 @@ from pathlib import Path
 import papermill
 from sklearn.neural_network import BernoulliRBM
 
-from aehelpers import autoencoders, batch, corruption, data, evaluate, partition, report
+from aehelpers import (
+    autoencoders,
+    batch,
+    corruption,
+    data,
+    evaluate,
+    notebooks,
+    partition,
+    report,
+)
 from aehelpers.backend import keras, tf
 from aehelpers.rbm import RBM
 from aehelpers.training import cosine_schedule
@@ -372,8 +381,8 @@ def run_notebooks():
     """A row for each notebook; the memory is the largest so far of any kernel."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for path in batch.find_notebooks(NOTEBOOKS):
-            run = batch.run_notebook(path, Path(folder, path.name))
+        for path in notebooks.find_notebooks(NOTEBOOKS):
+            run = notebooks.run_notebook(path, Path(folder, path.name))
             memory = f"{peak_megabytes(resource.RUSAGE_CHILDREN):,.0f} MB"
             passed = "{} of {} marks".format(*run.passed) if run.error is None else run.error
             rows.append((path.stem, f"{run.seconds:.0f}", memory, passed))

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from aehelpers import batch
+from aehelpers import notebooks
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 GOLDEN = Path(__file__).parent / "golden"
@@ -84,12 +84,12 @@ PARAMETERS = {
 
 
 def main():
-    for path in batch.find_notebooks(NOTEBOOKS):
-        run = batch.run_notebook(path, GOLDEN / path.name, PARAMETERS[path.stem])
+    for path in notebooks.find_notebooks(NOTEBOOKS):
+        run = notebooks.run_notebook(path, GOLDEN / path.name, PARAMETERS[path.stem])
         print(f"{run.output.name}: {run.seconds:.0f} s")
         if run.error is not None:
             sys.exit(f"{path.stem} failed in {run.error}")
-        batch.strip_metadata(run.output)
+        notebooks.strip_metadata(run.output)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from aehelpers import batch, parameters, report
+from aehelpers import notebooks, parameters, report
 from tests.notebooks.make_golden import GOLDEN, NOTEBOOKS, PARAMETERS
 
-COMMITTED = batch.find_notebooks(NOTEBOOKS) + batch.find_notebooks(GOLDEN)
+COMMITTED = notebooks.find_notebooks(NOTEBOOKS) + notebooks.find_notebooks(GOLDEN)
 # A path from the root of some machine: POSIX in a home, work or temporary folder, or Windows.
 ABSOLUTE_PATH = re.compile(
     r"(?<![\w.:/])/(?:home|root|Users|work|tmp|var|opt|mnt|usr)/\w|\b[A-Z]:\\\w"
@@ -70,8 +70,8 @@ def faults(notebook):
 
 
 def test_there_are_notebooks_and_each_has_a_golden_one():
-    names = {path.stem for path in batch.find_notebooks(NOTEBOOKS)}
-    assert names == {path.stem for path in batch.find_notebooks(GOLDEN)} == set(PARAMETERS)
+    names = {path.stem for path in notebooks.find_notebooks(NOTEBOOKS)}
+    assert names == {path.stem for path in notebooks.find_notebooks(GOLDEN)} == set(PARAMETERS)
 
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -180,5 +180,5 @@ def test_strip_metadata_takes_out_what_papermill_wrote(tmp_path):
     notebook["metadata"]["papermill"] = {"duration": 3}
     notebook["cells"][2]["metadata"]["papermill"] = {"duration": 1}
     path.write_text(json.dumps(notebook))
-    batch.strip_metadata(path)
+    notebooks.strip_metadata(path)
     assert json.dumps(read(path), sort_keys=True) == before
