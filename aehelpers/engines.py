@@ -149,7 +149,7 @@ def cluster(address, describe):
     address : str
         Of the scheduler, as ``tcp://host:8786``.
     describe : callable
-        Called without arguments on each worker. It must be the same on all, and here.
+        Called without arguments on each worker; it must give the same on all.
 
     Returns
     -------

@@ -433,7 +433,7 @@ def curves(
         axes.minorticks_off()
     else:
         whole = x is None or all(float(place).is_integer() for place in x)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=whole))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=whole, steps=[1, 2, 5, 10]))
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     ends = "; ".join(
         f"{label} from {values[0]:.3g} to {values[-1]:.3g}" for label, values in series.items()
