@@ -10,9 +10,9 @@ import json
 import logging
 import os
 import time
+import uuid
 import warnings
 from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
-from dataclasses import dataclass
 from pathlib import Path
 
 from aehelpers import engines, execution, parameters, runs, tables
@@ -193,7 +193,8 @@ def perform(
         If results cannot be kept. Earlier ones are whole.
     """
     kept = check_options(output, jobs, timeout, threads, retries, figures)
-    planned, engine = _planned_on(requests, scheduler, jobs, threads)
+    token = uuid.uuid4().hex  # names this batch on a cluster that others use too
+    planned, executor, threads = _planned_on(requests, scheduler, jobs, threads, token)
     samples = {name for job in planned for name, state in job.data.items() if state == "sample"}
     for name in sorted(samples):
         warnings.warn(f"{name} cannot be had: its runs use the small sample", stacklevel=2)
@@ -204,13 +205,13 @@ def perform(
             values = _done_before(kept, there, job, figures)
             if values is not None:
                 progress.finish(job, values, before=True)
-        limits = {"timeout": timeout, "threads": engine.threads}
+        limits = {"timeout": timeout, "threads": threads, "batch": token}
         limits["figures"] = None if figures == "png" else figures
         work = functools.partial(execution.execute, **limits)
-        _work_off(progress, engine, work, retries, lambda *all: _keep(kept, figures, *all))
-        engine.close()
+        _work_off(progress, executor, work, retries, lambda *all: _keep(kept, figures, *all))
+        executor.shutdown()
     except BaseException:  # Ctrl-C above all
-        engine.stop()
+        executor.stop()
         raise
     return tables.table([progress.rows[job.name] for job in planned])
 
@@ -251,13 +252,13 @@ class Progress:
             self._watch(self)
 
 
-def _work_off(progress, engine, work, retries, keep):
+def _work_off(progress, executor, work, retries, keep):
     """Give all jobs that are left to the engine, and keep what comes back."""
     attempts, pending = {}, {}
     left = [job for job in progress.jobs if job.name not in progress.rows]
     for job in left:
         attempts[job.name] = (1, time.monotonic())
-        pending[engine.submit(work, job)] = job
+        pending[executor.submit(work, job)] = job
     while pending:
         done, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
         for future in done:
@@ -277,7 +278,7 @@ def _work_off(progress, engine, work, retries, keep):
             if outcome.died and attempt <= retries:
                 logger.warning("%s %s; it is tried again", job.name, outcome.error)
                 attempts[job.name] = (attempt + 1, time.monotonic())
-                pending[engine.submit(work, job)] = job
+                pending[executor.submit(work, job)] = job
                 continue
             progress.finish(job, keep(job, outcome))
         progress.show([job for future, job in pending.items() if future.running()])
@@ -328,23 +329,13 @@ def _done_before(kept, there, job, figures):
     return values
 
 
-@dataclass(frozen=True)
-class _Engine:
-    """An executor with what a batch needs to know of it."""
-
-    submit: object
-    close: object
-    stop: object
-    threads: int | None
-
-
-def _planned_on(requests, scheduler, jobs, threads):
-    """The jobs, and the engine that will do them; the engine has started nothing yet."""
+def _planned_on(requests, scheduler, jobs, threads, token):
+    """The jobs, what will do them but has started nothing yet, and the threads of each."""
     if scheduler is None:
         planned = plan(requests)
         executor = engines.ProcessExecutor(jobs)
         share = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
-        return planned, _Engine(executor.submit, executor.shutdown, executor.stop, threads or share)
+        return planned, executor, threads or share
     here = plan(requests, states=lambda names: dict.fromkeys(names, "full"))
     names = sorted({name for job in here for name in job.data})
     client, found = engines.cluster(scheduler, functools.partial(execution.describe_machine, names))
@@ -358,16 +349,8 @@ def _planned_on(requests, scheduler, jobs, threads):
     except BaseException:
         client.close()
         raise
-    executor = client.get_executor(resources={engines.RESOURCE: 1}, pure=False)
-
-    def stop():
-        client.close()  # which cancels what has not begun
-
-    def close():
-        executor.shutdown()
-        client.close()
-
-    return planned, _Engine(executor.submit, close, stop, threads)
+    executor = engines.ClusterExecutor(client, functools.partial(execution.interrupt, token))
+    return planned, executor, threads
 
 
 def check_options(output, jobs=1, timeout=None, threads=None, retries=1, figures=None):

@@ -12,9 +12,16 @@ import sys
 import tempfile
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
-__all__ = ["ClusterError", "ClusterLost", "ProcessExecutor", "WorkerDied", "cluster"]
+__all__ = [
+    "ClusterError",
+    "ClusterExecutor",
+    "ClusterLost",
+    "ProcessExecutor",
+    "WorkerDied",
+    "cluster",
+]
 
 _GRACE = 5.0  # seconds that a process has to stop its kernel, before it is killed
 RESOURCE = "notebook"
@@ -139,6 +146,38 @@ def _end_with_parent():
     os.kill(os.getpid(), signal.SIGTERM)  # nbclient stops its kernel then
     time.sleep(_GRACE)
     os._exit(1)
+
+
+class ClusterExecutor(Executor):
+    """Calls on the workers of a Dask cluster, each as many at a time as it offers.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        As of `cluster`; it is closed with this.
+    interrupt : callable
+        Called without arguments on each worker to end the calls that have begun there;
+        Dask itself leaves out those only that have not.
+    """
+
+    def __init__(self, client, interrupt):
+        self._client, self._interrupt = client, interrupt
+        self._executor = client.get_executor(resources={RESOURCE: 1}, pure=False)
+
+    def submit(self, function, /, *args, **kwargs):
+        return self._executor.submit(function, *args, **kwargs)
+
+    def shutdown(self, wait=True, *, cancel_futures=False):
+        self._executor.shutdown(wait=wait and not cancel_futures)
+        self._client.close()
+
+    def stop(self):
+        """End all calls at once, as far as the scheduler is there to ask for it."""
+        if self._client.status == "running":
+            with contextlib.suppress(Exception):
+                self._executor.shutdown(wait=False)  # first, so that no other call begins
+                self._client.run(self._interrupt, on_error="ignore")
+        self._client.close()
 
 
 def cluster(address, describe):

@@ -9,7 +9,9 @@ import json
 import logging
 import os
 import tempfile
+import threading
 import time
+import weakref
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +21,23 @@ from traitlets import default
 from aehelpers import __version__, data, sources
 from aehelpers.parameters import notebook_content
 
-__all__ = ["Job", "Outcome", "data_states", "describe_machine", "execute", "source_of", "version"]
+__all__ = [
+    "Job",
+    "Outcome",
+    "data_states",
+    "describe_machine",
+    "execute",
+    "interrupt",
+    "source_of",
+    "version",
+]
 
 METADATA = "aehelpers"  # the key in a notebook's metadata under which a run describes itself
 _WHERE = "cell {}: "  # until it is known which
 _SAID = "said"  # by a kernel, to nobody: outside of any cell
+_kernels = {}  # processes that this one has started, by the batch that they are of
+_interrupted = set()  # batches
+_lock = threading.Lock()  # of both
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 
 
@@ -89,7 +103,7 @@ def source_of(notebook):
     return json.dumps(content, ensure_ascii=False, sort_keys=True)
 
 
-def execute(job, *, timeout=None, threads=None, figures=None):
+def execute(job, *, timeout=None, threads=None, figures=None, batch=None):
     """Run a job's notebook in a kernel of its own.
 
     Parameters
@@ -101,6 +115,8 @@ def execute(job, *, timeout=None, threads=None, figures=None):
         How many the kernel computes with; all of the machine unless given.
     figures : "svg" or "pdf", optional
         Store each figure in this form too.
+    batch : str, optional
+        What it is one of, as `interrupt` names it.
 
     Returns
     -------
@@ -128,7 +144,7 @@ def execute(job, *, timeout=None, threads=None, figures=None):
                 str(executed),
                 parameters=job.given,
                 progress_bar=False,
-                kernel_manager_class=_kernel_manager(folder, environment),
+                kernel_manager_class=_kernel_manager(folder, environment, batch),
                 timeout_func=_time_left(start, timeout),
                 iopub_timeout=60,
             )
@@ -148,6 +164,18 @@ def execute(job, *, timeout=None, threads=None, figures=None):
             error = f"{_WHERE}{_first_line(failure)}"
         text = _whole_text(executed) or job.text
     return _outcome(job, text, time.monotonic() - start, error, died)
+
+
+def interrupt(batch):
+    """Kill the kernels of a batch that run in this process, and let it begin no others.
+
+    The runs end with an error at once.
+    """
+    with _lock:
+        _interrupted.add(batch)
+        begun = list(_kernels.get(batch, ()))
+    for kernel in begun:
+        kernel.kill()
 
 
 def unfinished(job, seconds, error):
@@ -199,7 +227,7 @@ def _time_left(start, timeout):
     return lambda cell: max(start + timeout - time.monotonic(), 0.01)
 
 
-def _kernel_manager(folder, environment):
+def _kernel_manager(folder, environment, batch):
     """A manager whose kernels talk over sockets in `folder`, where the system has such.
 
     Over TCP, kernels that start at the same time race for ports, and each prints a
@@ -212,6 +240,12 @@ def _kernel_manager(folder, environment):
             options["env"] = {**os.environ, **environment}
             with open(Path(folder, _SAID), "ab") as said:
                 await self._async_start_kernel(stdout=said, stderr=said, **options)
+            process = self.provisioner.process
+            with _lock:
+                _kernels.setdefault(batch, weakref.WeakSet()).add(process)
+                late = batch in _interrupted
+            if late:
+                process.kill()
 
     # The path of such a socket may have about 100 characters.
     if os.name != "posix" or len(folder) > 90:

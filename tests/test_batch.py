@@ -388,7 +388,7 @@ CTRL_C = signal.SIGTERM if IS_IGNORED else signal.SIGINT
 
 def sweep_command(notebook, output, *options):
     return [
-        *(sys.executable, "-c", "from aehelpers.cli import main; main()"),
+        *(sys.executable, "-m", "aehelpers"),
         *("sweep", str(notebook), "-g", "epochs=1:5"),
         *("--output", str(output), "--jobs", "2", *options),
     ]

@@ -1,5 +1,6 @@
 """A Dask cluster of real processes on loopback."""
 
+import functools
 import os
 import re
 import signal
@@ -89,7 +90,7 @@ def test_a_sweep_over_two_workers_one_of_which_is_killed(cluster, notebook, tmp_
     for _ in range(2):
         cluster.worker()
     grid = {"epochs": [1, 2, 3, 4]}
-    command = [sys.executable, "-c", "from aehelpers.cli import main; main()", "sweep"]
+    command = [sys.executable, "-m", "aehelpers", "sweep"]
     command += [str(notebook), "-g", "epochs=1:5", "--output", str(tmp_path / "far")]
     environment = {**os.environ, "DASK_SCHEDULER_ADDRESS": cluster.address}
     with subprocess.Popen(command, env=environment) as sweep:
@@ -141,20 +142,34 @@ def test_a_cluster_with_another_version(cluster, notebook, tmp_path, monkeypatch
     assert not (tmp_path / "runs").exists()
 
 
-def test_ctrl_c_on_a_cluster_keeps_what_is_done(cluster, notebook, tmp_path):
-    marks = tmp_path / "marks"
-    marks.mkdir()
-    write_notebook(notebook, PID.format(folder=str(marks)), RECORD)
-    cluster.worker()
-    command = [sys.executable, "-c", "from aehelpers.cli import main; main()", "sweep"]
-    command += [str(notebook), "-g", "epochs=1:5", "--output", str(tmp_path / "far")]
-    command += ["--scheduler", cluster.address]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sweep:
-        pid_in(marks / "1-0")
+def test_ctrl_c_on_a_cluster_ends_its_own_runs(cluster, notebook, tmp_path):
+    """What another batch has on the same worker goes on."""
+    marks, others = tmp_path / "marks", tmp_path / "others"
+    for folder in (marks, others):
+        folder.mkdir()
+    write_notebook(notebook, PID.format(folder=str(marks)), "time.sleep(600)")
+    other = write_notebook(tmp_path / "02_other.ipynb", PID.format(folder=str(others)), RECORD)
+    cluster.worker("--nthreads", "3", resources="notebook=3")
+    command = [sys.executable, "-m", "aehelpers", "sweep", "--scheduler", cluster.address]
+    ours = [*command, str(notebook), "-g", "epochs=1,2", "--output", str(tmp_path / "far")]
+    theirs = [*command, str(other), "-g", "epochs=1", "--output", str(tmp_path / "other")]
+    start = functools.partial(subprocess.Popen, stdout=subprocess.PIPE, text=True)
+    sweep, beside = start(ours), start(theirs)
+    try:
+        kernels = [pid_in(marks / "1-0"), pid_in(marks / "2-0")]
+        pid_in(others / "1-0")
         sweep.send_signal(CTRL_C)
-        said, _ = sweep.communicate(timeout=120)
-    assert sweep.returncode == 130
-    assert "stopped: 0 done; the same command goes on from there" in said
+        said, _ = sweep.communicate(timeout=60)
+        assert sweep.returncode == 130
+        assert "stopped: 0 done; the same command goes on from there" in said
+        assert all(gone(kernel) for kernel in kernels)
+        beside.communicate(timeout=60)
+        assert beside.returncode == 0
+        assert listing(others) == ["1-0"]  # begun once
+    finally:
+        for process in (sweep, beside):
+            process.kill()
+    assert list(batch.collect(tmp_path / "other")["status"]) == ["done"]
 
 
 @pytest.mark.stress
