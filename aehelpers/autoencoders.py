@@ -11,7 +11,13 @@ from aehelpers.arguments import check_whole, is_whole, one_of
 from aehelpers.backend import keras, tf
 from aehelpers.corruption import NOISE_KINDS
 from aehelpers.data import as_generator
-from aehelpers.training import EpochModel, cosine_schedule, random_bits, uniform
+from aehelpers.training import (
+    EpochModel,
+    SequentialEpochModel,
+    cosine_schedule,
+    random_bits,
+    uniform,
+)
 
 __all__ = [
     "Autoencoder",
@@ -137,7 +143,7 @@ class Autoencoder(EpochModel):
         if self.fresh_noise:
             low, high = self.noise_range
             self.corruption = Corruption(self.noise_kind, self.fresh_noise, low=low, high=high)
-        self.encoder = keras.Sequential(
+        self.encoder = SequentialEpochModel(
             [
                 keras.Input((n_pixels,)),
                 *(keras.layers.Dense(size, activation) for size in outer),
@@ -145,7 +151,7 @@ class Autoencoder(EpochModel):
             ],
             name="encoder",
         )
-        self.decoder = keras.Sequential(
+        self.decoder = SequentialEpochModel(
             [
                 keras.Input((code_size,)),
                 *(keras.layers.Dense(size, activation) for size in reversed(outer)),

@@ -20,8 +20,16 @@ import numpy as np
 from aehelpers import arguments, progress
 from aehelpers.backend import keras, tf
 
-__all__ = ["EpochModel", "FunctionalEpochModel", "cosine_schedule", "random_bits", "uniform"]
+__all__ = [
+    "EpochModel",
+    "FunctionalEpochModel",
+    "SequentialEpochModel",
+    "cosine_schedule",
+    "random_bits",
+    "uniform",
+]
 
+_TESTED_AT_ONCE = 1000  # images, where none are trained on: the fewer batches the faster
 _BATCH_HOOKS = {
     "train": ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end"),
     "test": ("on_test_batch_begin", "on_test_batch_end"),
@@ -29,7 +37,7 @@ _BATCH_HOOKS = {
 
 
 class _EpochTraining:
-    """`compile`, `fit`, `evaluate` and `predict` of the two models below."""
+    """`compile`, `fit`, `evaluate` and `predict` of the models below."""
 
     _programs = None  # made when first needed, forgotten when compiled anew
 
@@ -108,6 +116,8 @@ class _EpochTraining:
             somebody watches and 0 elsewhere.
         validation_split : float in [0, 1)
             Share of the images, taken from the end, that is held out.
+        validation_batch_size : int, default 1000
+            It bounds memory, and changes nothing else.
         sample_weight : array of shape (n,), optional
         class_weight, steps_per_epoch, validation_steps
             Refused unless None.
@@ -143,9 +153,10 @@ class _EpochTraining:
         if validation_data is not None:
             n_held_out = len(validation_data[0])
             validation_batch_size = arguments.check_batch_size(
-                validation_batch_size or batch_size,
+                validation_batch_size,
                 n_held_out,
                 "validation_batch_size",
+                default=_TESTED_AT_ONCE,
                 at_most_n=False,
             )
             self._prepare(validation_data)
@@ -191,8 +202,10 @@ class _EpochTraining:
 
         Parameters
         ----------
-        x, y, batch_size, sample_weight
+        x, y, sample_weight
             As in `fit`.
+        batch_size : int, default 1000
+            It bounds memory, and changes nothing else.
         verbose : "auto", 0, 1 or 2
             Accepted for Keras' sake: it takes a moment, and draws nothing.
         steps
@@ -221,7 +234,7 @@ class _EpochTraining:
         arguments.verbosity(verbose)
         arrays = arguments.as_tensors(x, y, sample_weight)
         batch_size = arguments.check_batch_size(
-            batch_size, len(arrays[0]), "batch_size", at_most_n=False
+            batch_size, len(arrays[0]), "batch_size", default=_TESTED_AT_ONCE, at_most_n=False
         )
         self._prepare(arrays)
         callbacks = keras.callbacks.CallbackList(callbacks, model=self)
@@ -252,7 +265,7 @@ class _EpochTraining:
         arguments.verbosity(verbose)
         x, _, _ = arguments.as_tensors(x, None, None)
         batch_size = arguments.check_batch_size(
-            batch_size, len(x), "batch_size", default=1000, at_most_n=False
+            batch_size, len(x), "batch_size", default=_TESTED_AT_ONCE, at_most_n=False
         )
         spec = tf.TensorSpec([None, *x.shape[1:]], x.dtype)
         program = self._program(("predict", spec), self.predict_step, (spec,), jit_compile=False)
@@ -324,7 +337,7 @@ class _EpochTraining:
         # Only the number of rows may differ between two calls of one program.
         specs = tf.nest.map_structure(lambda t: tf.TensorSpec([None, *t.shape[1:]], t.dtype), given)
         program = self._program(
-            (step.__name__, jit_compile, y is x, tuple(specs.items())),
+            (step.__name__, y is x, tuple(specs.items())),
             self._over_rows(step, targets_are_inputs=y is x),
             (tf.TensorSpec([None, None], tf.int32), specs),
             jit_compile=jit_compile,
@@ -355,15 +368,29 @@ class _EpochTraining:
             )
 
     def _program(self, key, function, signature, *, jit_compile):
-        """`function` as a program for arguments of this signature, made once and kept as `key`."""
+        """`function` as a program for arguments of this signature, made once and kept as `key`.
+
+        What XLA compiles is the graph that runs without it: tracing takes as long as XLA.
+        """
+        if self.run_eagerly:
+            return function
         if self._programs is None:
             self._programs = {}
         if key not in self._programs:
-            if not self.run_eagerly:
-                traced = tf.function(function, input_signature=signature, jit_compile=jit_compile)
-                function = traced.get_concrete_function()
-            self._programs[key] = function
-        return self._programs[key]
+            traced = tf.function(function, input_signature=signature)
+            self._programs[key] = traced.get_concrete_function()
+        plain = self._programs[key]
+        if not jit_compile:
+            return plain
+        if (key, "compiled") not in self._programs:
+            compiled = tf.function(
+                lambda *given: plain(*given),
+                input_signature=signature,
+                autograph=False,
+                jit_compile=True,
+            )
+            self._programs[key, "compiled"] = compiled.get_concrete_function()
+        return self._programs[key, "compiled"]
 
     def _callback_list(self, callbacks, verbose, epochs, steps):
         if isinstance(callbacks, keras.callbacks.CallbackList):
@@ -406,6 +433,11 @@ class EpochModel(_EpochTraining, keras.Model):
 @keras.saving.register_keras_serializable(package="aehelpers")
 class FunctionalEpochModel(_EpochTraining, keras.Model):
     """The same from inputs and outputs: ``FunctionalEpochModel(inputs, outputs)``."""
+
+
+@keras.saving.register_keras_serializable(package="aehelpers")
+class SequentialEpochModel(_EpochTraining, keras.Sequential):
+    """The same from layers in a row: ``SequentialEpochModel([layer, ...])``."""
 
 
 def cosine_schedule(n_images, batch_size, epochs, *, peak, warm_up=0.2):

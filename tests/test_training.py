@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from aehelpers.backend import keras
-from aehelpers.training import EpochModel, FunctionalEpochModel, cosine_schedule
+from aehelpers.training import (
+    EpochModel,
+    FunctionalEpochModel,
+    SequentialEpochModel,
+    cosine_schedule,
+)
 
 
 def make(cls=FunctionalEpochModel, seed=0, dropout=False, **compiled):
@@ -140,6 +145,39 @@ def test_logs_that_are_no_metrics_are_refused(images):
 
     with pytest.raises(ValueError, match=r"train_step must return .* loss, mse, got loss.*twice"):
         make(Chatty).fit(images, images)
+
+
+def test_layers_in_a_row_are_the_same_model(images, tmp_path):
+    other = make()
+    keras.utils.set_random_seed(0)
+    sizes = ((16, "relu"), (784, None))
+    model = SequentialEpochModel(
+        [keras.Input((784,)), *(keras.layers.Dense(size, name) for size, name in sizes)]
+    )
+    model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True), metrics=["mse"])
+    for one in (model, other):
+        keras.utils.set_random_seed(1)
+        one.fit(images, images, epochs=2)
+    assert equal(model, other)
+    np.testing.assert_allclose(model.predict(images), keras.Model.predict(model, images), atol=1e-5)
+    model.save(tmp_path / "model.keras")
+    saved = keras.models.load_model(tmp_path / "model.keras")
+    assert isinstance(saved, SequentialEpochModel)
+    assert np.array_equal(saved.predict(images), model.predict(images))
+
+
+def test_a_model_is_traced_once_for_a_kind_of_step(images):
+    """What XLA compiles and what runs on the images left over are one graph."""
+    traced = []
+
+    class Counting(FunctionalEpochModel):
+        def train_step(self, data):
+            traced.append(None)
+            return super().train_step(data)
+
+    model = make(Counting)
+    model.fit(images, images, batch_size=300, epochs=2)  # 320 images
+    assert len(traced) == 1
 
 
 def test_model_with_a_train_step_and_no_call(images):
@@ -367,10 +405,12 @@ def test_test_batch_callbacks_are_served(images):
             self.model.stop_evaluating = batch == 8
 
     model = make()
-    model.fit(images, images, validation_data=(images, images), callbacks=[PerTestBatch()])
+    given = {"validation_data": (images, images), "validation_batch_size": 32}
+    model.fit(images, images, **given, callbacks=[PerTestBatch()])
     assert [batch for batch, _ in seen] == list(range(9))
     seen.clear()
-    loss, _ = model.evaluate(images[:256], images[:256], callbacks=[PerTestBatch()])
+    some = images[:256]
+    loss, _ = model.evaluate(some, some, batch_size=32, callbacks=[PerTestBatch()])
     assert seen[-1] == (7, pytest.approx(loss))
 
 
