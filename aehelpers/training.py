@@ -505,11 +505,12 @@ class _EpochLines(keras.callbacks.Callback):
 
 def _acts_on_batches(callback, mode):
     """Whether a callback does something at every batch, not only at every epoch."""
-    if getattr(callback, "save_freq", None) == "epoch":
-        return False
+    idle = [keras.callbacks.Callback]
+    if getattr(callback, "save_freq", None) == "epoch":  # what Keras' own do is then nothing
+        idle += [keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore]
     return any(
         getattr(getattr(callback, hook), "__func__", getattr(callback, hook))
-        is not getattr(keras.callbacks.Callback, hook)
+        not in [getattr(one, hook) for one in idle]
         for hook in _BATCH_HOOKS[mode]
     )
 

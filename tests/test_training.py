@@ -414,6 +414,28 @@ def test_test_batch_callbacks_are_served(images):
     assert seen[-1] == (7, pytest.approx(loss))
 
 
+def test_keras_own_checkpoints_leave_an_epoch_whole(images, tmp_path, monkeypatch):
+    pieces = []
+    run = FunctionalEpochModel._run
+
+    def counted(self, step, batches, *others):
+        pieces.append(len(batches))
+        run(self, step, batches, *others)
+
+    monkeypatch.setattr(FunctionalEpochModel, "_run", counted)
+    checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "m.keras")
+    make().fit(images, images, callbacks=[checkpoint])
+    assert pieces == [10]
+    pieces.clear()
+
+    class PerBatch(keras.callbacks.ModelCheckpoint):
+        def on_train_batch_end(self, batch, logs=None):
+            pass
+
+    make().fit(images, images, callbacks=[PerBatch(tmp_path / "m.keras")])
+    assert pieces == [1] * 10
+
+
 def test_a_metric_may_be_an_array(images):
     class Errors(keras.metrics.Metric):
         def __init__(self, name="errors"):
