@@ -253,7 +253,7 @@ class Progress:
 
 
 def _work_off(progress, executor, work, retries, keep):
-    """Give all jobs that are left to the engine, and keep what comes back."""
+    """Give all jobs that are left to the executor, and keep what comes back."""
     attempts, pending = {}, {}
     left = [job for job in progress.jobs if job.name not in progress.rows]
     for job in left:

@@ -370,7 +370,7 @@ class _EpochTraining:
     def _program(self, key, function, signature, *, jit_compile):
         """`function` as a program for arguments of this signature, made once and kept as `key`.
 
-        What XLA compiles is the graph that runs without it: tracing takes as long as XLA.
+        What XLA compiles is the graph that runs without it, so that nothing is traced twice.
         """
         if self.run_eagerly:
             return function
@@ -438,6 +438,11 @@ class FunctionalEpochModel(_EpochTraining, keras.Model):
 @keras.saving.register_keras_serializable(package="aehelpers")
 class SequentialEpochModel(_EpochTraining, keras.Sequential):
     """The same from layers in a row: ``SequentialEpochModel([layer, ...])``."""
+
+    def build(self, input_shape=None):
+        """Connect the layers; Keras does so whenever one is added or taken away."""
+        super().build(input_shape)
+        self._programs = None
 
 
 def cosine_schedule(n_images, batch_size, epochs, *, peak, warm_up=0.2):

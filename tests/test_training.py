@@ -164,6 +164,8 @@ def test_layers_in_a_row_are_the_same_model(images, tmp_path):
     saved = keras.models.load_model(tmp_path / "model.keras")
     assert isinstance(saved, SequentialEpochModel)
     assert np.array_equal(saved.predict(images), model.predict(images))
+    model.pop()
+    assert model.predict(images).shape == (320, 16)
 
 
 def test_a_model_is_traced_once_for_a_kind_of_step(images):
