@@ -22,6 +22,7 @@ __all__ = [
     "LearningState",
     "Parameters",
     "annealed_log_weights",
+    "biases_at",
     "clamped_sweeps",
     "hidden_given",
     "learn",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 OFFSET_RATE = 0.01  # share of a batch mean that enters an offset (Melchior et al. 2016)
+BIAS_POWER = 1.65  # of β in annealing; 1.5 to 1.75 are best for 20, 100 and 500 units of MNIST
 _WORTH_COMPILING = 2e7  # draws in a call; XLA takes a second
 _HIDDEN_WORTH_COMPILING = 16  # hidden units whose states are summed over
 
@@ -289,10 +291,9 @@ def _sum_over_hidden(compiled):
 def annealed_log_weights(parameters, base, betas, visible, n_sweeps, seed):
     """Sum of ln p*(v; β₊) − ln p*(v; β) along `betas`, for each chain, in float64.
 
-    ln p*(v; β) = ((1 − β) a₀ + β a)·v + Σ softplus((1 − β) b₀ + β (b + Wv)): units
-    that are independent, with biases a₀ and b₀, at β = 0, the RBM at β = 1 (after
-    Salakhutdinov and Murray 2008, whose base has b₀ = 0). At each β the weight is taken
-    first, then so many Gibbs sweeps made.
+    ln p*(v; β) = a(β)·v + Σ softplus(b(β) + βWv): independent units, with the biases of
+    `base`, at β = 0, the RBM at β = 1. `biases_at` has those between. At
+    each β the weight is taken first, then so many Gibbs sweeps made.
     """
     return _run(_annealing, (n_sweeps,), (parameters, base, betas, visible, seed)).numpy()
 
@@ -304,24 +305,38 @@ def _annealing(n_sweeps):
         log_weights = tf.zeros([len(visible)], tf.float64)
         for step in tf.range(len(betas) - 1):
             coins_of_step, old, new = coins.of(step), betas[step], betas[step + 1]
-            # The change of each unit's input, from independent units to the RBM.
-            change = tf.matmul(visible, parameters.weights, transpose_b=True)
-            change += parameters.hidden_bias - base.hidden_bias
-            before, after = base.hidden_bias + old * change, base.hidden_bias + new * change
-            gain = tf.linalg.matvec(visible, parameters.visible_bias - base.visible_bias)
-            gain *= new - old
+            old_hidden, old_visible = biases_at(old, parameters, base)
+            new_hidden, new_visible = biases_at(new, parameters, base)
+            total = tf.matmul(visible, parameters.weights, transpose_b=True)
+            before, after = old_hidden + old * total, new_hidden + new * total
+            gain = tf.linalg.matvec(visible, new_visible - old_visible)
             gain += tf.reduce_sum(tf.nn.softplus(after) - tf.nn.softplus(before), 1)
             log_weights += tf.cast(gain, tf.float64)
-            at_new = Parameters(
-                new * parameters.weights,
-                *(
-                    start + new * (end - start)
-                    for start, end in zip(base[1:], parameters[1:], strict=True)
-                ),
-            )
+            at_new = Parameters(new * parameters.weights, new_hidden, new_visible)
             hidden = coins_of_step.toss(tf.sigmoid(after))
             hidden = _sweeps(at_new, hidden, n_sweeps - 1, coins_of_step)
             visible = coins_of_step.toss(visible_given(at_new, hidden))
         return log_weights
 
     return anneal
+
+
+def biases_at(beta, parameters, base):
+    """b(β) and a(β) of annealing, from those of `base` to those of the RBM.
+
+    Chains that keep the means μ and λ of `base`, which a trained RBM shares with it, find
+    its modes before these grow apart. Written with centred units, the interaction is
+    β(h − λ)·W(v − μ), and to keep the means the centred biases, b + Wμ and a + Wᵀλ, have to
+    move in β², to second order (Plefka 1982). Nearer to β = 1 that is too slow a start:
+    `BIAS_POWER` is between it and the straight line.
+    """
+    visible_mean, hidden_mean = tf.sigmoid(base.visible_bias), tf.sigmoid(base.hidden_bias)
+    by_visible = tf.linalg.matvec(parameters.weights, visible_mean)
+    by_hidden = tf.linalg.matvec(parameters.weights, hidden_mean, transpose_a=True)
+    share = beta**BIAS_POWER
+    hidden_way = parameters.hidden_bias + by_visible - base.hidden_bias
+    visible_way = parameters.visible_bias + by_hidden - base.visible_bias
+    return (
+        base.hidden_bias + share * hidden_way - beta * by_visible,
+        base.visible_bias + share * visible_way - beta * by_hidden,
+    )

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.special import logit, softmax
 
 from aehelpers import boltzmann
 from aehelpers.backend import tf
 from aehelpers.rbm import RBM
+from tests.machines import binary_states
 
 
 def test_centred_gradient_is_that_of_the_centred_energy(rng):
@@ -86,3 +88,33 @@ def test_an_epoch_leaves_no_step_out(digits, compiled):
     after = boltzmann.learn_epoch(model._rule(), *inputs, compiled=compiled)
     np.testing.assert_allclose(after.visible_offset, mean, atol=1e-6)
     assert np.abs(after.parameters.visible_bias - state.parameters.visible_bias).max() > 0.1
+
+
+def test_annealing_keeps_the_means(rng):
+    """Between independent units and an RBM with the same means they move less than on a line."""
+    visible, hidden = binary_states(6), binary_states(4)
+    end = boltzmann.Parameters(
+        *(rng.normal(0, 1, shape).astype(np.float32) for shape in ((4, 6), 4, 6))
+    )
+
+    def means(weights, hidden_bias, visible_bias):
+        log_p = (hidden @ weights @ visible.T).T + hidden @ hidden_bias
+        log_p += (visible @ visible_bias)[:, np.newaxis]
+        p = softmax(log_p)
+        return np.concatenate([p.sum(0) @ hidden, p.sum(1) @ visible])
+
+    goal = means(*end)
+    base = boltzmann.Parameters(end.weights[:0], *np.split(np.float32(logit(goal)), [4]))
+    for beta, parameters in ((0.0, base), (1.0, end)):
+        for bias, expected in zip(
+            boltzmann.biases_at(beta, end, base), parameters[1:], strict=True
+        ):
+            np.testing.assert_allclose(bias, expected, atol=1e-5)
+
+    for beta in (0.25, 0.5, 0.75):
+        biases = boltzmann.biases_at(beta, end, base)
+        line = (base[i] + beta * (end[i] - base[i]) for i in (1, 2))
+        moved, moved_on_line = (
+            np.abs(means(beta * end.weights, *map(np.asarray, way)) - goal).max() for way in (biases, line)
+        )
+        assert moved < 0.5 * moved_on_line

@@ -230,11 +230,12 @@ AIS_HEAD = ("sweeps at each β", "seed", "AIS less exact", "effective samples", 
 
 
 def ais_rows(x_train):
-    """Of the RBM that notebook 05 trains, with one sweep at each β and with twenty."""
+    """Of the RBM that notebook 05 trains, with one sweep at each β and with five."""
     rbm = RBM(
         20,
         learning_rate=0.2,
         final_learning_rate=0.0,
+        weight_decay=0.0005,
         batch_size=100,
         n_chains=200,
         n_iter=15,
@@ -242,7 +243,7 @@ def ais_rows(x_train):
     ).fit(x_train)
     exact = partition.log_partition_exact(rbm)
     rows = []
-    for n_sweeps, seed in itertools.product((1, 20), range(5)):
+    for n_sweeps, seed in itertools.product((1, 5), range(5)):
         start = time.perf_counter()
         found = partition.log_partition_ais(rbm, n_sweeps=n_sweeps, random_state=seed)
         seconds = time.perf_counter() - start
