@@ -115,6 +115,7 @@ def test_annealing_keeps_the_means(rng):
         biases = boltzmann.biases_at(beta, end, base)
         line = (base[i] + beta * (end[i] - base[i]) for i in (1, 2))
         moved, moved_on_line = (
-            np.abs(means(beta * end.weights, *map(np.asarray, way)) - goal).max() for way in (biases, line)
+            np.abs(means(beta * end.weights, *map(np.asarray, way)) - goal).max()
+            for way in (biases, line)
         )
         assert moved < 0.5 * moved_on_line
