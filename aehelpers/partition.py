@@ -111,7 +111,7 @@ def log_partition_ais(
     for an RBM that did not learn here). They pass through the
     distributions of `aehelpers.boltzmann.annealed_log_weights` to the RBM, on which these
     means stay about what they are. Along a straight line of all parameters to the same end
-    the effective sample size is four to ten times smaller; starting from fair coins is several
+    the effective sample size is several times smaller; starting from fair coins is several
     nats too optimistic (Salakhutdinov and Murray 2008).
 
     Parameters
