@@ -168,23 +168,34 @@ class _Coins:
 
     Threefry is what XLA makes fast code of, ten times faster than of Philox; outside of
     XLA, TensorFlow has only the latter on a CPU (Salmon et al. 2011 describe both).
+    Probabilities are right to 2⁻²⁴, or, in half the time, to 2⁻¹⁷; 0 and 1 stay what they are.
     """
 
-    def __init__(self, seed, *, compiled):
-        self.seed, self.compiled, self.tossed = seed, compiled, 0
+    def __init__(self, seed, *, compiled, bits=23):
+        self.seed, self.compiled, self.bits, self.tossed = seed, compiled, bits, 0
         self.algorithm = "threefry" if compiled else "philox"
 
     def of(self, number):
         """Other coins, for one of many steps or sweeps."""
         seed = tf.random.fold_in(self.seed, number, self.algorithm)  # hash of the seed, number
-        return _Coins(seed, compiled=self.compiled)
+        return _Coins(seed, compiled=self.compiled, bits=self.bits)
 
     def toss(self, probabilities):
         """1 with each of these probabilities, 0 otherwise."""
+        return tf.cast(self._uniform(probabilities.shape) < probabilities, tf.float32)
+
+    def _uniform(self, shape):
+        """Numbers strictly between 0 and 1, cut from words of 64 bits, which are drawn fastest."""
         self.tossed += 1
-        seed = tf.add(self.seed, [self.tossed, 0])
-        uniform = tf.random.stateless_uniform(probabilities.shape, seed, alg=self.algorithm)
-        return tf.cast(uniform < probabilities, tf.float32)
+        seed, n = tf.add(self.seed, [self.tossed, 0]), shape.num_elements()
+        piece, in_a_word = (tf.uint16, 4) if self.bits == 16 else (tf.int32, 2)
+        words = tf.random.stateless_uniform(
+            [-(-n // in_a_word)], seed, None, None, tf.uint64, alg=self.algorithm
+        )
+        pieces = tf.reshape(tf.bitcast(words, piece), [-1])[:n]
+        if piece == tf.int32:
+            pieces = tf.bitwise.bitwise_and(pieces, 2**self.bits - 1)
+        return (tf.cast(tf.reshape(pieces, shape), tf.float32) + 0.5) / 2**self.bits
 
 
 def _run(make, options, arguments):
@@ -212,7 +223,7 @@ def _epoch(rule, compiled):
     @tf.function(jit_compile=compiled)
     def epoch(images, batches, rates, seed, state):
         # A batch is gathered a step ahead: XLA makes slow code of a draw from what it gathers.
-        coins, n_steps = _Coins(seed, compiled=compiled), len(rates)
+        coins, n_steps = _Coins(seed, compiled=compiled, bits=16), len(rates)
         batch = tf.gather(images, batches[0])
         for step in tf.range(n_steps):
             state = learn(rule, state, batch, rates[step], coins.of(step))

@@ -24,18 +24,20 @@ def test_centred_gradient_is_that_of_the_centred_energy(rng):
         np.testing.assert_allclose(part, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("bits", [16, 23])
 @pytest.mark.parametrize("compiled", [True, False])
-def test_coins_fall_as_often_as_they_should(compiled):
+def test_coins_fall_as_often_as_they_should(compiled, bits):
     p = np.float32([0, 1e-3, 0.25, 0.5, 1 - 1e-3, 1])
     probabilities = tf.constant(np.tile(p, (200_000, 1)))
-    share = tosses(compiled, lambda coins: [coins.toss(probabilities)])[0].mean(0)
+    share = tosses(compiled, lambda coins: [coins.toss(probabilities)], bits)[0].mean(0)
     np.testing.assert_allclose(share, p, atol=5 * np.sqrt(0.25 / 200_000))
     assert share[0] == 0
     assert share[-1] == 1
 
 
+@pytest.mark.parametrize("bits", [16, 23])
 @pytest.mark.parametrize("compiled", [True, False])
-def test_no_two_tosses_are_the_same(compiled):
+def test_no_two_tosses_are_the_same(compiled, bits):
     """Neither in a step, nor in the next one, nor in the sweeps of a step."""
     fair = tf.fill([10_000], 0.5)
 
@@ -44,17 +46,17 @@ def test_no_two_tosses_are_the_same(compiled):
         several = [coins, *steps, *(step.of(sweep) for step in steps for sweep in range(3))]
         return [each.toss(fair) for each in several for _ in range(3)]
 
-    found = np.stack(tosses(compiled, toss))
+    found = np.stack(tosses(compiled, toss, bits))
     assert np.abs(np.corrcoef(found) - np.eye(len(found))).max() < 0.06  # six standard errors
-    np.testing.assert_array_equal(found, tosses(compiled, toss))
+    np.testing.assert_array_equal(found, tosses(compiled, toss, bits))
 
 
-def tosses(compiled, function):
+def tosses(compiled, function, bits):
     """What `function` draws with coins of one seed."""
 
     @tf.function(jit_compile=compiled)
     def program(seed):
-        return function(boltzmann._Coins(seed, compiled=compiled))
+        return function(boltzmann._Coins(seed, compiled=compiled, bits=bits))
 
     return [tensor.numpy() for tensor in program(tf.constant([1, 2]))]
 
