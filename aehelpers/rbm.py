@@ -376,9 +376,11 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return np.concatenate([self._free_energy(X[rows]) for rows in data.blocks(len(X), _ROWS)])
 
     def _free_energy(self, v):
-        v = v.astype(np.float64)
-        total = v @ self.components_.T.astype(np.float64) + self.intercept_hidden_
-        return -v @ self.intercept_visible_ - np.logaddexp(0, total).sum(1)
+        total = self._hidden_input(v)  # b + Wv
+        return -v @ np.float64(self.intercept_visible_) - _softplus(total).sum(1)
+
+    def _hidden_input(self, v):
+        return np.float64(v) @ np.float64(self.components_.T) + self.intercept_hidden_
 
     def energy(self, v, h):
         """E(v, h) = −a·v − b·h − h·Wv of each pair, shape (n_visible_states, n_hidden_states).
@@ -417,10 +419,18 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self._pseudo_likelihood(X, check_random_state(self.random_state))
 
     def _pseudo_likelihood(self, v, rng):
-        chosen = np.arange(len(v)), rng.randint(0, v.shape[1], len(v))
-        flipped = v.copy()
-        flipped[chosen] = 1 - flipped[chosen]
-        return -v.shape[1] * np.logaddexp(0, self.free_energy(v) - self.free_energy(flipped))
+        pixels = rng.randint(0, v.shape[1], len(v))
+        blocks = data.blocks(len(v), _ROWS)
+        gain = np.concatenate([self._gain_of_a_flip(v[rows], pixels[rows]) for rows in blocks])
+        return -v.shape[1] * _softplus(gain)
+
+    def _gain_of_a_flip(self, v, pixels):
+        """F(v) less the free energy with one pixel of each image the other way round."""
+        change = 1 - 2 * v[np.arange(len(v)), pixels].astype(np.float64)
+        total = self._hidden_input(v)
+        flipped = total + change[:, np.newaxis] * self.components_[:, pixels].T
+        gain = (_softplus(flipped) - _softplus(total)).sum(1)
+        return gain + change * self.intercept_visible_[pixels]
 
     # Samples and completions
 
@@ -678,6 +688,11 @@ def all_states(n_units, *, at_once=4_096):
     for rows in data.blocks(2**n_units, at_once):
         numbers = np.arange(rows.start, rows.stop)[:, np.newaxis]
         yield (numbers >> np.arange(n_units) & 1).astype(np.float32)
+
+
+def _softplus(x):
+    """ln(1 + eˣ), in a third of the time of `numpy.logaddexp`."""
+    return tf.nn.softplus(x).numpy()
 
 
 def _hidden_given(v, components, intercept):

@@ -183,7 +183,7 @@ def compare_rbms(x_train, epochs):
         "CD-10, centred, sampled pixels": (RBM(500, algorithm="cd", n_steps=10, **shared), 23),
     }
     seconds = {name: [] for name in (*rbms, PRODUCTS)}
-    for _ in range(max(2, epochs // 2)):
+    for _ in range(max(2, epochs)):
         for name, (rbm, _) in rbms.items():
             start = time.perf_counter()
             rbm.fit(x_train)
