@@ -306,8 +306,8 @@ def annealed_log_weights(parameters, base, betas, visible, n_sweeps, seed):
     """Sum of ln p*(v; β₊) − ln p*(v; β) along `betas`, for each chain, in float64.
 
     ln p*(v; β) = a(β)·v + Σ softplus(b(β) + βWv): independent units, with the biases of
-    `base`, at β = 0, the RBM at β = 1. `biases_at` has those between. At
-    each β the weight is taken first, then so many Gibbs sweeps made.
+    `base`, at β = 0, the RBM at β = 1; `biases_at` has those between. At each β the weight
+    is taken first, then so many Gibbs sweeps made.
     """
     return _run(_annealing, (n_sweeps,), (parameters, base, betas, visible, seed)).numpy()
 
@@ -341,8 +341,8 @@ def biases_at(beta, parameters, base):
     Chains that keep the means μ and λ of `base`, which a trained RBM shares with it, find
     its modes before these grow apart. Written with centred units, the interaction is
     β(h − λ)·W(v − μ), and to keep the means the centred biases, b + Wμ and a + Wᵀλ, have to
-    move in β², to second order (Plefka 1982). Nearer to β = 1 that is too slow a start:
-    `BIAS_POWER` is between it and the straight line.
+    move in β², to second order (Plefka 1982). Nearer to β = 1 that moves them too late, and
+    `BIAS_POWER` lies between it and the straight line.
     """
     visible_mean, hidden_mean = tf.sigmoid(base.visible_bias), tf.sigmoid(base.hidden_bias)
     by_visible = tf.linalg.matvec(parameters.weights, visible_mean)

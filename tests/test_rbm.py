@@ -91,6 +91,16 @@ def test_agrees_with_scikit_learn_on_the_same_weights(digits, peer, kind):
     assert list(ours.get_feature_names_out()) == [f"rbm{unit}" for unit in range(12)]
 
 
+def test_images_are_scored_in_blocks_as_at_once(digits, peer, monkeypatch):
+    images = np.float32(digits.x_test[:50] > 0.5)
+    model = RBM.from_parameters(
+        peer.components_, peer.intercept_hidden_, peer.intercept_visible_, random_state=3
+    )
+    at_once = model.score_samples(images), model.free_energy(images)
+    monkeypatch.setattr(rbm, "_ROWS", 20)
+    np.testing.assert_allclose((model.score_samples(images), model.free_energy(images)), at_once)
+
+
 def test_learns_what_scikit_learn_learns(digits):
     """The same batches, from the same beginnings, with other random numbers."""
     images = (digits.x_train[:1000] > 0.5).astype(np.float32)
