@@ -1,7 +1,12 @@
 """Every figure of the notebooks.
 
 A function takes arrays and returns a `Picture`, a matplotlib figure with a text that
-says what is seen. Nothing global is drawn on or changed. Signed images are grey with
+says what is seen, and takes besides its own arguments
+
+- `name`: what the figure is called, in files and in the notebook's metadata;
+- `description`: a sentence for the alternative text, on what there is to see.
+
+Nothing global is drawn on or changed. Signed images are grey with
 0 at mid-grey; curves and bars use the palette of Okabe and Ito (2008), which
 colour-blind readers can tell apart.
 """
@@ -85,10 +90,9 @@ class Picture(Figure):
         What is seen on it, for a reader who cannot see it.
     """
 
-    def __init__(self, width, height, *, name, alt=""):
+    def __init__(self, width, height):
         super().__init__(figsize=(width, height), layout="constrained")
-        self.name = name
-        self.alt = alt
+        self.name = self.alt = ""
 
     def png(self):
         """The figure as the bytes of a PNG file."""
@@ -113,19 +117,22 @@ class Picture(Figure):
         return bundle, {"image/png": shown}
 
 
-def _styled(draw):
-    """Draw in the house style, without touching anybody else's."""
+def _picture(draw):
+    """Draw in the house style, and take the `name` and the `description` of every figure."""
 
     @functools.wraps(draw)
-    def styled(*args, **kwargs):
+    def drawn(*args, name=draw.__name__, description="", **kwargs):
         with mpl.rc_context(STYLE):
-            return draw(*args, **kwargs)
+            picture = draw(*args, **kwargs)
+        picture.name = name
+        picture.alt = f"{picture.alt} {description}".strip()
+        return picture
 
-    return styled
+    return drawn
 
 
-@_styled
-def image_rows(rows, *, titles=None, seen="", name="image_rows", side=28):
+@_picture
+def image_rows(rows, *, titles=None, side=28):
     """Images in rows, one under the other: originals, corrupted inputs, reconstructions.
 
     Parameters
@@ -135,8 +142,6 @@ def image_rows(rows, *, titles=None, seen="", name="image_rows", side=28):
         NaN, blue, for a missing pixel.
     titles : sequence of n str, optional
         One over each column.
-    seen : str
-        A sentence for the alternative text: what there is to see.
     """
     counts = {label: len(images) for label, images in rows.items()}
     if len(set(counts.values())) != 1:
@@ -145,7 +150,7 @@ def image_rows(rows, *, titles=None, seen="", name="image_rows", side=28):
     strip = np.concatenate([_mosaic(images, columns=n, side=side) for images in rows.values()])
     height, width = strip.shape
     margin = 0.75 if titles is not None else 0.1
-    picture = Picture(WIDTH, (WIDTH - 0.9) * height / width + margin, name=name)
+    picture = Picture(WIDTH, (WIDTH - 0.9) * height / width + margin)
     axes = picture.add_subplot(anchor="W")  # centred, a long label could be cut
     axes.imshow(strip, vmin=0, vmax=1, cmap=_grey_with_missing())
     _frameless(axes)
@@ -154,12 +159,12 @@ def image_rows(rows, *, titles=None, seen="", name="image_rows", side=28):
     if titles is not None:
         axes.xaxis.tick_top()
         axes.set_xticks((np.arange(n) + 0.5) * cell, titles, rotation=40, ha="left", fontsize=8)
-    picture.alt = f"Rows of {n} images, from the top: {', '.join(rows)}. {seen}".strip()
+    picture.alt = f"Rows of {n} images, from the top: {', '.join(rows)}."
     return picture
 
 
-@_styled
-def completion_grid(originals, given, completed, *, seen="", name="completion_grid", side=28):
+@_picture
+def completion_grid(originals, given, completed, *, side=28):
     """Completions by several models, down, of several shares of missing pixels, across.
 
     Each field shows the same images three times: original, what was given, with the missing
@@ -172,13 +177,11 @@ def completion_grid(originals, given, completed, *, seen="", name="completion_gr
         What each column is called, and its images with NaN for missing pixels.
     completed : dict of str to dict of str to array of shape (n, side * side)
         What each row is called, and the completions for each column.
-    seen : str
-        A sentence for the alternative text: what there is to see.
     """
     n = len(originals)
     field_width = (WIDTH - 0.9) / len(given)
     field_height = field_width * 3 / n
-    picture = Picture(WIDTH, len(completed) * (field_height + 0.1) + 0.3, name=name)
+    picture = Picture(WIDTH, len(completed) * (field_height + 0.1) + 0.3)
     grid = picture.subplots(len(completed), len(given), squeeze=False)
     for axes, share in zip(grid[0], given, strict=True):
         axes.set_title(share)
@@ -192,13 +195,13 @@ def completion_grid(originals, given, completed, *, seen="", name="completion_gr
         line[0].set_yticks((np.arange(3) + 0.5) * (side + _GAP), labels)
     picture.alt = (
         f"A grid of fields, {' and '.join(completed)} down, {' and '.join(given)} across. Each "
-        f"shows {n} images as original, as given with missing pixels in blue, and completed. {seen}"
-    ).strip()
+        f"shows {n} images as original, as given with missing pixels in blue, and completed."
+    )
     return picture
 
 
-@_styled
-def path_grid(paths, ends, labels, *, class_names=None, seen="", name="path_grid", side=28):
+@_picture
+def path_grid(paths, ends, labels, *, class_names=None, side=28):
     """Paths from image to image, one in a row, with what a classifier sees on the way.
 
     Parameters
@@ -212,14 +215,12 @@ def path_grid(paths, ends, labels, *, class_names=None, seen="", name="path_grid
         in blue if it is that of an end, in orange if it is a third.
     class_names : sequence of str, optional
         What to call the labels of the ends; their numbers without it.
-    seen : str
-        A sentence for the alternative text: what there is to see.
     """
     paths = np.asarray(paths)
     n, steps = paths.shape[:2]
     cell = side + _GAP
     field = np.concatenate([_mosaic(path, columns=steps, side=side) for path in paths])
-    picture = Picture(WIDTH, (WIDTH - 0.7) * n / steps + 0.35, name=name)
+    picture = Picture(WIDTH, (WIDTH - 0.7) * n / steps + 0.35)
     axes = picture.add_subplot(anchor="W")
     axes.imshow(field, vmin=0, vmax=1)
     _frameless(axes)
@@ -246,14 +247,19 @@ def path_grid(paths, ends, labels, *, class_names=None, seen="", name="path_grid
     picture.alt = (
         f"{n} rows of {steps} images, from one test image to another: "
         f"{', '.join(' to '.join(pair) for pair in names)}. A classifier sees a third label on the "
-        f"way in {thirds} of them. {seen}"
-    ).strip()
+        f"way in {thirds} of them."
+    )
     return picture
 
 
-@_styled
+@_picture
 def latent_scatter(
-    codes, labels, class_names, *, axes_names=("z₁", "z₂"), marked=None, seen="", name="scatter"
+    codes,
+    labels,
+    class_names,
+    *,
+    axes_names=("z₁", "z₂"),
+    marked=None,
 ):
     """Codes of two units, one dot an image, coloured by class.
 
@@ -265,10 +271,8 @@ def latent_scatter(
         A class's name stands at the median of its codes, and in the legend.
     marked : pair of float, optional
         A point that is marked with a cross.
-    seen : str
-        A sentence for the alternative text: what there is to see.
     """
-    picture = Picture(7.6, 6.2, name=name)
+    picture = Picture(7.6, 6.2)
     axes = picture.add_subplot()
     present = np.unique(labels)
     for label in present:
@@ -286,20 +290,21 @@ def latent_scatter(
     if marked is not None:
         point = f"({marked[0]:g}, {marked[1]:g})"
         axes.plot(*marked, "kx", ms=11, mew=2.5, ls="", label=point)
-        seen = f"A cross marks {point}. {seen}"
+
     axes.set_xlabel(axes_names[0])
     axes.set_ylabel(axes_names[1])
     axes.set_aspect("equal", "datalim")
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     picture.alt = (
         f"{len(codes)} codes of images as dots in the plane, coloured by class: "
-        f"{', '.join(class_names[label] for label in present)}. {seen}"
-    ).strip()
+        f"{', '.join(class_names[label] for label in present)}."
+        + (f" A cross marks {point}." if marked is not None else "")
+    )
     return picture
 
 
-@_styled
-def decoded_plane(images, values, *, axes_names=("z₁", "z₂"), seen="", name="plane", side=28):
+@_picture
+def decoded_plane(images, values, *, axes_names=("z₁", "z₂"), side=28):
     """The images that a grid of codes of two units is decoded to.
 
     Parameters
@@ -308,8 +313,6 @@ def decoded_plane(images, values, *, axes_names=("z₁", "z₂"), seen="", name=
         The first unit grows from left to right, the second from the bottom up.
     values : array of shape (2, n)
         The values that each unit takes.
-    seen : str
-        A sentence for the alternative text: what there is to see.
     """
     n = len(values[0])
     grid = np.reshape(images, (n, n, side, side))[::-1]  # the largest second unit on top
@@ -320,7 +323,7 @@ def decoded_plane(images, values, *, axes_names=("z₁", "z₂"), seen="", name=
         for unit, half in zip(values, halves, strict=True)
         for edge in (unit[0] - half, unit[-1] + half)
     ]
-    picture = Picture(7.6, 7.4, name=name)
+    picture = Picture(7.6, 7.4)
     axes = picture.add_subplot()
     axes.imshow(field, vmin=0, vmax=1, extent=extent, aspect="auto")
     axes.set_box_aspect(1)  # the images stay square, whatever the units span
@@ -329,12 +332,12 @@ def decoded_plane(images, values, *, axes_names=("z₁", "z₂"), seen="", name=
     spans = [f"from {unit[0]:.3g} to {unit[-1]:.3g}" for unit in values]
     picture.alt = (
         f"{n} by {n} images decoded from codes that run {spans[0]} to the right and {spans[1]} "
-        f"upwards. {seen}"
-    ).strip()
+        f"upwards."
+    )
     return picture
 
 
-@_styled
+@_picture
 def signed_images(
     images,
     *,
@@ -342,8 +345,6 @@ def signed_images(
     titles=None,
     scale="shared",
     columns=6,
-    seen="",
-    name="signed_images",
     side=28,
 ):
     """Images with negative values dark, zero mid-grey and positive values light.
@@ -358,8 +359,6 @@ def signed_images(
         All to one scale, which the bar at the right gives, or each to its own, whose end
         is written over it. A scale ends where 99.5 % of the values do, so that a few
         large ones do not grey out the rest.
-    seen : str
-        A sentence for the alternative text: what there is to see.
     """
     images = np.asarray(images)
     if scale not in ("shared", "each"):
@@ -375,7 +374,7 @@ def signed_images(
     lines = -(-len(images) // columns)
     title_height = 0.22 * max(len(title.splitlines()) for title in titles)
     cell = (WIDTH - 1.0) / columns
-    picture = Picture(WIDTH, lines * (cell + title_height) + 0.1, name=name)
+    picture = Picture(WIDTH, lines * (cell + title_height) + 0.1)
     grid = picture.subplots(lines, columns, squeeze=False)
     for axes in grid.flat:
         _frameless(axes)
@@ -387,16 +386,12 @@ def signed_images(
     if scale == "shared":
         picture.colorbar(shown, ax=grid, label=axis, fraction=0.03, pad=0.01, extend="both")
         scales = f"on one scale from {-ends[0]:.2g} (black) to {ends[0]:.2g} (white)"
-    picture.alt = (
-        f"{axis} as {len(images)} images in grey with zero at mid-grey, {scales}. {seen}"
-    ).strip()
+    picture.alt = f"{axis} as {len(images)} images in grey with zero at mid-grey, {scales}."
     return picture
 
 
-@_styled
-def curves(
-    series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, bands=None, name="curves"
-):
+@_picture
+def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, bands=None):
     """A line for each model: one value after each epoch, or at each place in `x`.
 
     Parameters
@@ -413,7 +408,7 @@ def curves(
     bands : dict of str to pair of sequences of float, optional
         For some of the lines the least and the largest values, between which it is shaded.
     """
-    picture = Picture(WIDTH, 3.4, name=name)
+    picture = Picture(WIDTH, 3.4)
     axes = picture.add_subplot()
     for order, (label, values) in enumerate(series.items()):
         places = np.arange(1, len(values) + 1) if x is None else x
@@ -443,10 +438,8 @@ def curves(
     return picture
 
 
-@_styled
-def learning_curves(
-    histories, *, floors=(0.0, 0.0), axis="excess, nats per pixel", name="learning_curves"
-):
+@_picture
+def learning_curves(histories, *, floors=(0.0, 0.0), axis="excess, nats per pixel"):
     """Loss above its floor over the epochs, on a logarithmic scale, training and held out.
 
     Parameters
@@ -460,7 +453,7 @@ def learning_curves(
     axis : str
         What is drawn, with its unit.
     """
-    picture = Picture(WIDTH, 3.8, name=name)
+    picture = Picture(WIDTH, 3.8)
     axes = picture.add_subplot()
     ends = []
     for order, (label, history) in enumerate(histories.items()):
@@ -484,8 +477,8 @@ def learning_curves(
     return picture
 
 
-@_styled
-def bars(groups, labels, *, axis, name="bars"):
+@_picture
+def bars(groups, labels, *, axis):
     """Horizontal bars side by side, one group of bars for each label.
 
     Parameters
@@ -496,7 +489,7 @@ def bars(groups, labels, *, axis, name="bars"):
     axis : str
         What the values are, with their unit.
     """
-    picture = Picture(WIDTH, 0.7 + len(labels) * (0.12 + 0.16 * len(groups)), name=name)
+    picture = Picture(WIDTH, 0.7 + len(labels) * (0.12 + 0.16 * len(groups)))
     axes = picture.add_subplot()
     thickness = 0.8 / len(groups)
     places = np.arange(len(labels))
@@ -514,8 +507,8 @@ def bars(groups, labels, *, axis, name="bars"):
     return picture
 
 
-@_styled
-def pixel_map(maps, *, axis, seen="", name="pixel_map", side=28):
+@_picture
+def pixel_map(maps, *, axis, side=28):
     """One value for each pixel of an image, as squares from dark to light on one scale.
 
     Parameters
@@ -524,10 +517,8 @@ def pixel_map(maps, *, axis, seen="", name="pixel_map", side=28):
         Title and values; a pixel that is NaN is left light grey.
     axis : str
         What the values are, with their unit.
-    seen : str
-        A sentence for the alternative text: what there is to see.
     """
-    picture = Picture(min(WIDTH, 2.6 * len(maps) + 1.0), 2.9, name=name)
+    picture = Picture(min(WIDTH, 2.6 * len(maps) + 1.0), 2.9)
     grid = picture.subplots(1, len(maps), squeeze=False)[0]
     low = min(0.0, *(np.nanmin(values) for values in maps.values()))
     high = max(np.nanmax(values) for values in maps.values())
@@ -538,7 +529,7 @@ def pixel_map(maps, *, axis, seen="", name="pixel_map", side=28):
         _frameless(axes)
         axes.set_xticks([])
     picture.colorbar(shown, ax=grid, label=axis, fraction=0.05, pad=0.02)
-    picture.alt = f"{axis} at each of {side} by {side} pixels: {', '.join(maps)}. {seen}".strip()
+    picture.alt = f"{axis} at each of {side} by {side} pixels: {', '.join(maps)}."
     return picture
 
 

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from aehelpers.rbm import RBM
+from aehelpers.models import RBM
 
 
 def binary_states(n):

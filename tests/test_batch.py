@@ -13,8 +13,9 @@ import pandas as pd
 import psutil
 import pytest
 
-from aehelpers import batch, data, execution, notebooks, report, runs, tables
-from aehelpers.parameters import ParameterError
+from aehelpers import data, report
+from aehelpers.runner import batch, execution, notebooks, runs, tables
+from aehelpers.runner.parameters import ParameterError
 from tests.small_notebooks import RECORD, write_notebook
 from tests.test_engines import gone, pid_in
 

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from aehelpers import engines, sources
-from aehelpers.cli import main
+from aehelpers.data import sources
+from aehelpers.runner import engines
+from aehelpers.runner.cli import main
 from tests.small_notebooks import RECORD, write_notebook
 from tests.test_data import machine as machine  # a fixture
 from tests.test_sources import IMAGES, write_set
@@ -18,7 +19,7 @@ from tests.test_sources import mirror as mirror  # a fixture
 
 
 def test_commands_start_without_tensorflow():
-    question = "import sys, aehelpers.cli; sys.exit('tensorflow' in sys.modules)"
+    question = "import sys, aehelpers.runner.cli; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", question], check=False).returncode == 0
 
 

@@ -11,8 +11,8 @@ import time
 import psutil
 import pytest
 
-from aehelpers import batch, execution
-from aehelpers.engines import ClusterError
+from aehelpers.runner import batch, execution
+from aehelpers.runner.engines import ClusterError
 from tests.notebooks.make_golden import NOTEBOOKS, PARAMETERS
 from tests.small_notebooks import RECORD, write_notebook
 from tests.test_batch import CTRL_C, PID, listing, same

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aehelpers import corruption
+from aehelpers.data import corruption
 
 GREY = np.linspace(0, 1, 784, dtype=np.float32) * np.ones((2000, 1), np.float32)
 
@@ -30,7 +30,7 @@ def test_seeds(name):
     np.testing.assert_array_equal(images, GREY[:50])
     assert corrupt(3).dtype == (bool if name == "missing" else np.float32)
     for bad in (None, -1, 1.5, "a", True):
-        with pytest.raises(ValueError, match="rng must be a numpy"):
+        with pytest.raises(ValueError, match="seed must be a numpy"):
             corrupt(bad)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.special import entr
 
-from aehelpers import data, sources
-from aehelpers.data import DataError
+from aehelpers import data
+from aehelpers.data import DataError, dataset, sources
 from tests.test_sources import IMAGES, RAW, SMALL, dead_url, flipped, write_set
 from tests.test_sources import locked as locked  # a fixture
 from tests.test_sources import mirror as mirror  # a fixture
@@ -23,7 +23,7 @@ def machine(tmp_path, monkeypatch):
     """A machine with nothing on it: small sets, no cache, no package, no mirror that answers."""
     monkeypatch.delenv("AEHELPERS_DATA", raising=False)
     monkeypatch.setenv("AEHELPERS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(data, "_DEBIAN", tmp_path / "debian")
+    monkeypatch.setattr(dataset, "_DEBIAN", tmp_path / "debian")
     for name in sources.FILES:
         monkeypatch.setitem(sources.FILES, name, SMALL)
         monkeypatch.setitem(sources.MIRRORS, name, (dead_url(),))
@@ -149,7 +149,7 @@ def test_unknown_name(name, hint):
 def test_images_and_labels_of_different_number():
     images, labels = np.zeros((3, 784), np.uint8), np.zeros(2, np.uint8)
     with pytest.raises(DataError, match="mnist has 3 training images but 2 training labels"):
-        data._assemble("mnist", (images, labels, images, labels), "nowhere")
+        dataset._assemble("mnist", (images, labels, images, labels), "nowhere")
 
 
 def test_load_gives_exact_grey_values(machine, monkeypatch):
@@ -178,7 +178,7 @@ def test_samples(name):
 
 
 def test_samples_are_small():
-    folder = Path(data.__file__).parent / "samples"
+    folder = Path(dataset.__file__).parent / "samples"
     assert sum(path.stat().st_size for path in folder.rglob("*.gz")) < 4_000_000
 
 
@@ -192,15 +192,6 @@ def test_full_sets(name, entropy, monkeypatch):
     assert (len(dataset.x_train), len(dataset.x_test)) == (60_000, 10_000)
     floor = (entr(dataset.x_test) + entr(1 - dataset.x_test)).mean(dtype=np.float64)
     assert floor == pytest.approx(entropy, abs=1e-5)
-
-
-def test_blocks_cover_everything_once():
-    assert [list(range(10))[rows] for rows in data.blocks(10, 4)] == [
-        [0, 1, 2, 3],
-        [4, 5, 6, 7],
-        [8, 9],
-    ]
-    assert data.blocks(0, 4) == []
 
 
 def test_of_classes_keeps_those_images_only(sample):

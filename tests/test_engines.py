@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from aehelpers.engines import ClusterError, ProcessExecutor, WorkerDied, cluster
+from aehelpers.runner.engines import ClusterError, ProcessExecutor, WorkerDied, cluster
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_processes_end_with_the_one_that_started_them(tmp_path):
     script.write_text(
         textwrap.dedent(f"""
         from pathlib import Path
-        from aehelpers.engines import ProcessExecutor
+        from aehelpers.runner.engines import ProcessExecutor
         from tests.test_engines import note_and_sleep
 
         if __name__ == "__main__":

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from aehelpers import latent
+from aehelpers.measures import latent
 
 
 @pytest.mark.parametrize("kind", ["linear", "spherical"])

@@ -2,8 +2,8 @@
 
 import pytest
 
-from aehelpers import parameters
-from aehelpers.parameters import Parameter, ParameterError
+from aehelpers.runner import parameters
+from aehelpers.runner.parameters import Parameter, ParameterError
 from tests.small_notebooks import write_notebook
 
 

@@ -4,8 +4,8 @@ import random
 import numpy as np
 import pytest
 
-from aehelpers import paths
-from aehelpers.backend import keras
+from aehelpers.measures import paths
+from aehelpers.models import classifier, keras
 
 
 @pytest.fixture
@@ -21,29 +21,29 @@ def cache(tmp_path, monkeypatch):
 
 
 def test_classifier_learns_once_and_is_kept(few, cache, monkeypatch):
-    first = paths.classifier(few)
+    first = classifier.image_classifier(few)
     assert (first.predict(few.x_test).argmax(1) == few.y_test).mean() > 0.8
     assert len(list(cache.iterdir())) == 1
     with monkeypatch.context() as patched:
-        patched.setattr(paths, "_train_classifier", lambda *_: pytest.fail("trained again"))
-        again = paths.classifier(few)
+        patched.setattr(classifier, "_train_classifier", lambda *_: pytest.fail("trained again"))
+        again = classifier.image_classifier(few)
     np.testing.assert_array_equal(again.predict(few.x_test), first.predict(few.x_test))
     others = dataclasses.replace(few, y_train=(few.y_train + 1) % 10)
-    found = paths.classifier(others).predict(few.x_test).argmax(1)
+    found = classifier.image_classifier(others).predict(few.x_test).argmax(1)
     assert (found == (few.y_test + 1) % 10).mean() > 0.8
 
 
 def test_classifier_where_the_cache_is_damaged_or_closed(few, cache, monkeypatch):
-    paths.classifier(few)
+    classifier.image_classifier(few)
     (kept,) = cache.iterdir()
     kept.write_bytes(kept.read_bytes()[:1000])
     trained = []
-    monkeypatch.setattr(paths, "_train_classifier", lambda *_: trained.append(1))
-    paths.classifier(few)
-    paths.classifier(few)
+    monkeypatch.setattr(classifier, "_train_classifier", lambda *_: trained.append(1))
+    classifier.image_classifier(few)
+    classifier.image_classifier(few)
     assert len(trained) == 1  # then it was mended
     monkeypatch.setenv("AEHELPERS_CACHE", str(kept / "below a file"))
-    paths.classifier(few)
+    classifier.image_classifier(few)
     assert len(trained) == 2
 
 
@@ -52,7 +52,7 @@ def test_classifier_does_not_change_what_comes_after(few, cache):
     drawn = []
     for _ in range(2):
         keras.utils.set_random_seed(5)
-        paths.classifier(few)
+        classifier.image_classifier(few)
         layer = keras.layers.Dense(3)
         layer.build((None, 4))
         drawn.append((random.random(), layer.get_weights()[0]))

@@ -25,7 +25,9 @@ def histories():
 def every_figure(images, histories):
     return [
         plots.image_rows({"original": images[:5], "noisy": images[5:10]}, titles="abcde"),
-        plots.signed_images(images[:7] - 0.5, axis="weight", titles="abcdefg", seen="Stripes."),
+        plots.signed_images(
+            images[:7] - 0.5, axis="weight", titles="abcdefg", description="Stripes."
+        ),
         plots.learning_curves(histories, floors=(0.1, 0.2)),
         plots.bars({"PCA": [1.0, 2.0], "deep": [0.5, 1.0]}, ["shoe", "bag"], axis="error"),
         plots.pixel_map({"mean": images.mean(0), "max": images.max(0)}, axis="grey value"),

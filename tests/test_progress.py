@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-from aehelpers import progress
+from aehelpers import _progress as progress
 
 
 @pytest.mark.parametrize("somebody", [True, False])
@@ -16,7 +16,7 @@ def test_a_live_notebook_is_watched_and_a_batch_is_not(somebody):
     printed = []
     try:
         client.execute_interactive(
-            "from aehelpers import progress; print(progress.is_watched(), end='')",
+            "from aehelpers import _progress as progress; print(progress.is_watched(), end='')",
             allow_stdin=somebody,
             stdin_hook=lambda message: None,
             output_hook=lambda message: printed.append(message["content"].get("text", "")),

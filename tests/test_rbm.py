@@ -14,9 +14,8 @@ from sklearn.preprocessing import minmax_scale
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from aehelpers import boltzmann, corruption, partition, rbm
-from aehelpers.backend import tf
-from aehelpers.rbm import RBM
+from aehelpers.data import corruption
+from aehelpers.models import RBM, gibbs, rbm, rbm_likelihood, tf
 from tests.machines import binary_states, small_rbm
 from tests.processes import array_from_another_process
 
@@ -119,7 +118,9 @@ def test_learns_what_scikit_learn_learns(digits):
             peer.components_, peer.intercept_hidden_, peer.intercept_visible_
         )
         scores = [
-            partition.log_likelihood(model, images, partition.log_partition_exact(model)).mean()
+            rbm_likelihood.log_likelihood(
+                model, images, rbm_likelihood.log_partition_exact(model)
+            ).mean()
             for model in (ours, theirs)
         ]
         assert min(scores) > -205  # independent pixels have -206.3
@@ -186,7 +187,7 @@ def test_gibbs_goes_as_far_as_it_is_told(sweeps):
     """From one state, the shares of all states are a row of the matrix of transitions."""
     # Two modes, all units on and all off, between which a chain seldom moves.
     model = RBM.from_parameters(np.full((3, 4), 2.0), np.full(3, -4.0), np.full(4, -3.0))
-    transitions = partition._sweep_probabilities(model, binary_states(4))
+    transitions = rbm_likelihood._sweep_probabilities(model, binary_states(4))
     expected, other = (np.linalg.matrix_power(transitions, k)[11] for k in (sweeps, 4 - sweeps))
     n = 200_000
     error = 5 * np.sqrt(0.25 / n)
@@ -202,19 +203,19 @@ def test_persistent_chains_go_so_many_sweeps(rng, n_steps):
     model = RBM.from_parameters(np.full((3, 4), 2.0), np.full(3, -4.0), np.full(4, -3.0))
     log_p, visible, hidden = joint(model)
     n = 400_000
-    state = boltzmann.LearningState(
+    state = gibbs.LearningState(
         model._parameters(),
-        boltzmann.Parameters(*model._velocity),
+        gibbs.Parameters(*model._velocity),
         np.tile(np.float32(hidden[5]), (n, 1)),
         np.zeros(4, np.float32),
         np.zeros(3, np.float32),
     )
-    rule = boltzmann.LearningRule("pcd", n_steps, False, "grey", 0.0, 0.0)
+    rule = gibbs.LearningRule("pcd", n_steps, False, "grey", 0.0, 0.0)
     image = np.float32([[0, 1, 1, 0]])
-    coins = boltzmann._Coins(tf.constant([1, 2]), compiled=False)
-    after = boltzmann.learn(rule, state, image, 1.0, coins).parameters
+    coins = gibbs._Coins(tf.constant([1, 2]), compiled=False)
+    after = gibbs.learn(rule, state, image, 1.0, coins).parameters
     first = softmax(log_p[:, 5])
-    later = np.linalg.matrix_power(partition._sweep_probabilities(model, visible), n_steps - 1)
+    later = np.linalg.matrix_power(rbm_likelihood._sweep_probabilities(model, visible), n_steps - 1)
     shares = first @ later
     slope = after.visible_bias.numpy() - model.intercept_visible_
     np.testing.assert_allclose(slope, image[0] - shares @ visible, atol=5 * np.sqrt(0.25 / n))
@@ -238,17 +239,17 @@ def test_gradient_is_the_slope_of_the_log_likelihood(rng, algorithm, n_steps):
     if algorithm == "cd":  # from the model's own distribution CD has no slope at all
         target = np.exp(logsumexp(log_p, axis=1))
     drawn = rng.choice(log_p.size, n, p=np.exp(log_p).ravel() / np.exp(log_p).sum())
-    state = boltzmann.LearningState(
+    state = gibbs.LearningState(
         model._parameters(),
-        boltzmann.Parameters(*model._velocity),
+        gibbs.Parameters(*model._velocity),
         np.float32(hidden[drawn % 8]),
         np.zeros(4, np.float32),
         np.zeros(3, np.float32),
     )
     images = np.float32(visible[rng.choice(16, n, p=target)])
-    rule = boltzmann.LearningRule(algorithm, n_steps, False, "grey", 0.0, 0.0)
-    coins = boltzmann._Coins(tf.constant([1, 2]), compiled=False)
-    after = boltzmann.learn(rule, state, images, 1.0, coins)
+    rule = gibbs.LearningRule(algorithm, n_steps, False, "grey", 0.0, 0.0)
+    coins = gibbs._Coins(tf.constant([1, 2]), compiled=False)
+    after = gibbs.learn(rule, state, images, 1.0, coins)
     slope = [
         (new - old).numpy() for new, old in zip(after.parameters, state.parameters, strict=True)
     ]
@@ -383,7 +384,7 @@ def test_diverging_stops_and_keeps_what_was_good(digits):
 def test_completion_agrees_with_the_exact_one(trained, digits, one_mask, long, monkeypatch):
     """Where a run is long, pixels that all images have in common are left out of the sweeps."""
     if not long:
-        monkeypatch.setattr(boltzmann, "_WORTH_COMPILING", np.inf)
+        monkeypatch.setattr(gibbs, "_WORTH_COMPILING", np.inf)
     images = digits.x_test[:6]
     observed = (
         corruption.missing_half("bottom") if one_mask else corruption.missing_pixels(6, 0.5, 0)
@@ -446,7 +447,7 @@ def test_saved_and_loaded_in_another_process(trained, digits, tmp_path):
     path = tmp_path / "digits.rbm"
     trained.save(path)
     script = (
-        "import sys, numpy as np; from aehelpers.rbm import RBM; "
+        "import sys, numpy as np; from aehelpers.models import RBM; "
         "model = RBM.load(sys.argv[3]); images = np.load(sys.argv[1]); "
         "np.save(sys.argv[2], model.free_energy(images)); model.partial_fit(images)"
     )

@@ -10,10 +10,11 @@ import subprocess
 import pandas as pd
 import pytest
 
-from aehelpers import report, runs, tables
-from aehelpers.execution import METADATA
-from aehelpers.parameters import ParameterError
-from aehelpers.runs import Runs, StorageError
+from aehelpers import report
+from aehelpers.runner import runs, tables
+from aehelpers.runner.execution import METADATA
+from aehelpers.runner.parameters import ParameterError
+from aehelpers.runner.runs import Runs, StorageError
 
 
 def executed(name, parameters, results, *, error=None, outputs=()):

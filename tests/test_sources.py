@@ -22,8 +22,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aehelpers import sources
-from aehelpers.sources import DataError
+from aehelpers.data import sources
+from aehelpers.data.sources import DataError
 
 N_TRAIN, N_TEST = 6, 4
 
@@ -401,7 +401,7 @@ def test_full_disk_leaves_no_partial_file_and_keeps_the_rest(cache, mirror, monk
 FETCH_IN_A_PROCESS = """
 import sys
 from tests.test_sources import SMALL
-from aehelpers import sources
+from aehelpers.data import sources
 sources.FILES["mnist"], sources.MIRRORS["mnist"] = SMALL, (sys.argv[1],)
 sources.fetch("mnist")
 sources.read_set(sources.cache_folder() / "mnist", SMALL)

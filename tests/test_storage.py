@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from aehelpers import storage
+from aehelpers.models import _storage as storage
 
 
 def test_what_is_written_comes_back(tmp_path):

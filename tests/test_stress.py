@@ -10,7 +10,7 @@ import time
 import psutil
 import pytest
 
-from aehelpers import batch, parameters
+from aehelpers.runner import batch, parameters
 from tests.small_notebooks import RECORD, write_notebook
 from tests.test_batch import listing, same, sweep_command
 from tests.test_engines import gone
@@ -79,8 +79,8 @@ def test_the_runner_stays_small_with_a_thousand_runs(tmp_path):
     script = f"""
 import resource
 from concurrent.futures import Future
-from aehelpers import batch, engines, execution
-from aehelpers.cli import main
+from aehelpers.runner import batch, engines, execution
+from aehelpers.runner.cli import main
 
 def pretended(self, work, job):
     future = Future()

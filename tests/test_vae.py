@@ -5,10 +5,8 @@ import pytest
 from scipy.special import expit, logsumexp
 from scipy.stats import norm
 
-from aehelpers import corruption, vae
-from aehelpers.autoencoders import Autoencoder
-from aehelpers.backend import keras, tf
-from aehelpers.vae import VAE
+from aehelpers.data import corruption
+from aehelpers.models import VAE, Autoencoder, keras, tf, vae
 from tests.processes import array_from_another_process
 
 
@@ -223,7 +221,7 @@ def test_saved_and_loaded_in_another_process(digits, tmp_path):
     path = tmp_path / "model.keras"
     model.save(path)
     script = (
-        "import sys, numpy as np; from aehelpers.vae import VAE; model = VAE.load(sys.argv[3]); "
+        "import sys, numpy as np; from aehelpers.models import VAE; model = VAE.load(sys.argv[3]); "
         "np.save(sys.argv[2], model.reconstruct(np.load(sys.argv[1])))"
     )
     found = array_from_another_process(tmp_path, script, digits.x_test[:5], path)

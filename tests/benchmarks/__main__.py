@@ -18,20 +18,10 @@ from pathlib import Path
 import papermill
 from sklearn.neural_network import BernoulliRBM
 
-from aehelpers import (
-    autoencoders,
-    batch,
-    corruption,
-    data,
-    evaluate,
-    notebooks,
-    partition,
-    report,
-)
-from aehelpers.backend import keras, tf
-from aehelpers.rbm import RBM
-from aehelpers.training import cosine_schedule
-from aehelpers.vae import VAE, KLWarmUp
+from aehelpers import data, measures, report
+from aehelpers.models import RBM, VAE, Autoencoder, cosine_schedule, keras, rbm_likelihood, tf
+from aehelpers.models.vae import KLWarmUp
+from aehelpers.runner import batch, notebooks
 from tests.small_notebooks import write_notebook
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -57,7 +47,7 @@ def autoencoder_section(options):
     print("\nTraining, batch 32, against Keras' fit with default arguments")
     print(report.Table(HEAD, [compare(*model, images, options.epochs) for model in MODELS]))
     start = time.perf_counter()
-    evaluate.pca_reconstructions(images.x_train, images.x_test, 32)
+    measures.pca_reconstructions(images.x_train, images.x_test, 32)
     print(f"\nPCA, 32 components, to show only: {time.perf_counter() - start:.2f} s")
 
 
@@ -107,8 +97,8 @@ SECTIONS = {
 }
 
 MODELS = [
-    ("784-32-784", lambda: autoencoders.Autoencoder([32])),
-    ("784-128-32-128-784", lambda: autoencoders.Autoencoder([128, 32])),
+    ("784-32-784", lambda: Autoencoder([32])),
+    ("784-128-32-128-784", lambda: Autoencoder([128, 32])),
 ]
 
 HEAD = (
@@ -127,7 +117,7 @@ HEAD = (
 def compare(name, make, images, epochs):
     """A row of the table: this package's `fit` and Keras' own on one model."""
     fits = []
-    for fit in (autoencoders.Autoencoder.fit, keras.Model.fit):
+    for fit in (Autoencoder.fit, keras.Model.fit):
         keras.utils.set_random_seed(0)
         model = make()
         # Keras leaves XLA off on a CPU unless told otherwise: its default.
@@ -190,7 +180,7 @@ def compare_rbms(x_train, epochs):
             seconds[name].append((time.perf_counter() - start) / per_fit)
         seconds[PRODUCTS].append(time_products(len(x_train) // 100))
     typical = {name: statistics.median(times[1:]) for name, times in seconds.items()}
-    pixels = corruption.binarize(x_train[:10_000], 0)
+    pixels = data.binarize(x_train[:10_000], 0)
     rows = []
     for name, time_taken in typical.items():
         rbm, products = rbms.get(name, (None, 5))
@@ -241,11 +231,11 @@ def ais_rows(x_train):
         n_iter=15,
         random_state=0,
     ).fit(x_train)
-    exact = partition.log_partition_exact(rbm)
+    exact = rbm_likelihood.log_partition_exact(rbm)
     rows = []
     for n_sweeps, seed in itertools.product((1, 5), range(5)):
         start = time.perf_counter()
-        found = partition.log_partition_ais(rbm, n_sweeps=n_sweeps, random_state=seed)
+        found = rbm_likelihood.log_partition_ais(rbm, n_sweeps=n_sweeps, random_state=seed)
         seconds = time.perf_counter() - start
         size = f"{found.effective_sample_size:.0f}"
         rows.append((n_sweeps, seed, f"{found.log_z - exact:+.3f}", size, f"{seconds:.1f}"))
@@ -334,7 +324,7 @@ def long_run(images, epochs=500):
         images.x_train, batch_size=128, epochs=epochs, callbacks=[KLWarmUp(epochs // 5)], verbose=1
     )
     trained = time.perf_counter()
-    pixels = corruption.binarize(images.x_test, 0)
+    pixels = data.binarize(images.x_test, 0)
     bounds = model.importance_weighted_bound(pixels, 5_000)
     elbo = model.negative_elbo(pixels).total.mean()
     error = bounds.std(ddof=1) / len(bounds) ** 0.5

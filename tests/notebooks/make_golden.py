@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from aehelpers import notebooks
+from aehelpers.runner import notebooks
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 GOLDEN = Path(__file__).parent / "golden"

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from aehelpers import notebooks, parameters, report
+from aehelpers import report
+from aehelpers.runner import notebooks, parameters
 from tests.notebooks.make_golden import GOLDEN, NOTEBOOKS, PARAMETERS
 
 COMMITTED = notebooks.find_notebooks(NOTEBOOKS) + notebooks.find_notebooks(GOLDEN)

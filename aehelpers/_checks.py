@@ -1,0 +1,77 @@
+"""Checks of arguments that several packages share, each with one sentence if it fails."""
+
+import numpy as np
+
+__all__ = [
+    "as_generator",
+    "check_choice",
+    "check_finite",
+    "check_images",
+    "check_int",
+    "check_int_up_to",
+    "is_int",
+]
+
+
+def is_int(value):
+    """Whether a value is an int, of Python or NumPy, and not a bool."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def check_int(least, **arguments):
+    """Raise ValueError for the first argument that is not an int of at least `least`."""
+    for name, value in arguments.items():
+        if not is_int(value) or value < least:
+            raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+
+
+def check_int_up_to(largest, **arguments):
+    """Raise ValueError for the first argument that is not an int from 1 to `largest`."""
+    for name, value in arguments.items():
+        if not is_int(value) or not 1 <= value <= largest:
+            raise ValueError(f"{name} must be a whole number from 1 to {largest}, got {value!r}")
+
+
+def check_choice(allowed, **arguments):
+    """Raise ValueError for the first argument that is not among `allowed`."""
+    for name, value in arguments.items():
+        if value not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+
+
+def check_finite(**arrays):
+    """Raise ValueError for the first array that holds NaN or infinity."""
+    for name, array in arrays.items():
+        finite = np.isfinite(np.asarray(array)).reshape(len(array), -1).all(axis=1)
+        if not finite.all():
+            raise ValueError(
+                f"{name} must be finite, got NaN or infinity in {(~finite).sum()} of {len(array)} "
+                f"rows, first in row {finite.argmin()}"
+            )
+
+
+def check_images(images):
+    """`images` as float32 of shape (n, n_pixels), checked to lie in [0, 1]."""
+    images = np.asarray(images, dtype=np.float32)
+    if images.ndim != 2:
+        raise ValueError(f"images must have shape (n, n_pixels), got {images.shape}")
+    if images.size and not (images.min() >= 0 and images.max() <= 1):
+        raise ValueError(
+            f"images must lie in [0, 1], got values from {images.min()} to {images.max()}"
+        )
+    return images
+
+
+def as_generator(seed):
+    """A NumPy generator from a generator or an int.
+
+    Raises
+    ------
+    ValueError
+        If it is neither. None is refused: a result that nobody can repeat is no result.
+    """
+    if isinstance(seed, np.random.Generator):
+        return seed
+    if is_int(seed) and seed >= 0:
+        return np.random.default_rng(int(seed))
+    raise ValueError(f"seed must be a numpy.random.Generator or an int of at least 0, got {seed!r}")

@@ -1,0 +1,217 @@
+"""Where the images come from.
+
+`load` looks for a data set in five places, in this order:
+
+1. the folder in the environment variable AEHELPERS_DATA, in a subfolder `mnist` or
+   `fashion-mnist`;
+2. the cache, which AEHELPERS_CACHE can move;
+3. Debian's package `dataset-fashion-mnist`;
+4. the public mirrors, from which it is brought into the cache;
+5. the sample that ships with this package.
+"""
+
+import difflib
+import os
+import warnings
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from aehelpers.data import sources
+from aehelpers.data.sources import FILES, DataError
+
+__all__ = ["NAMES", "Dataset", "load", "places"]
+
+CLASS_NAMES = {
+    "mnist": tuple("0123456789"),
+    "fashion-mnist": (
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ),
+}
+
+NAMES = (*FILES, *(f"{name}-sample" for name in FILES))
+
+SAMPLE_FILES = sources.idx_files(4_000, 1_000)
+_SAMPLES = Path(__file__).parent / "samples"
+_DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+
+
+@dataclass(frozen=True, eq=False)  # == of arrays is no truth value
+class Dataset:
+    """Images as float32 (n, 784) in [0, 1], labels as int64 (n,), and where they came from."""
+
+    name: str
+    x_train: np.ndarray = field(repr=False)
+    y_train: np.ndarray = field(repr=False)
+    x_test: np.ndarray = field(repr=False)
+    y_test: np.ndarray = field(repr=False)
+    class_names: tuple
+    source: str
+
+    def of_classes(self, labels):
+        """The images of some classes only; the labels and the class names stay as they are.
+
+        Parameters
+        ----------
+        labels : list of int
+            At least one, each from 0 to the last class, none twice.
+        """
+        labels, last = list(labels), len(self.class_names) - 1
+        if not labels or len({*labels} & {*range(last + 1)}) < len(labels):
+            raise ValueError(
+                f"labels must be different whole numbers from 0 to {last}, at least one, "
+                f"got {labels}"
+            )
+        train, test = np.isin(self.y_train, labels), np.isin(self.y_test, labels)
+        return replace(
+            self,
+            x_train=self.x_train[train],
+            y_train=self.y_train[train],
+            x_test=self.x_test[test],
+            y_test=self.y_test[test],
+        )
+
+
+@dataclass(frozen=True)
+class Place:
+    """One of the places where a data set may lie: what it is called, and its folder."""
+
+    description: str
+    folder: Path
+    required: bool = False  # what lies there must be good
+
+    @property
+    def exists(self):
+        """Whether the folder is there; one that this user may not look for is not."""
+        return os.path.isdir(self.folder)  # Path.is_dir raises where entering is forbidden
+
+
+def load(name):
+    """Load a data set from the first place that has it, and say in a line which that was.
+
+    Parameters
+    ----------
+    name : str
+        "mnist" or "fashion-mnist", 60,000 training and 10,000 test images each; or
+        "mnist-sample" or "fashion-mnist-sample", 4,000 and 1,000 that need no download.
+
+    Returns
+    -------
+    Dataset
+        Its `name` is the sample's where that had to stand in for the full set.
+
+    Raises
+    ------
+    ValueError
+        If there is no data set of that name.
+    DataError
+        If the folder in AEHELPERS_DATA, or a file for this data set in it, is missing
+        or damaged.
+
+    Warns
+    -----
+    UserWarning
+        If the full set cannot be had and the sample is loaded in its place.
+    """
+    _check_name(name, NAMES)
+    full_name = name.removesuffix("-sample")
+    found = _find_full(name) if name == full_name else None
+    if found is None:
+        name = f"{full_name}-sample"
+        arrays = sources.read_set(_SAMPLES / full_name, SAMPLE_FILES)
+        found = arrays, "the sample that ships with aehelpers"
+    dataset = _assemble(name, *found)
+    print(
+        f"{name}: {len(dataset.x_train):,} training and {len(dataset.x_test):,} test images "
+        f"from {dataset.source}"
+    )
+    return dataset
+
+
+def places(name):
+    """The places on this machine where the full data set may lie, in order; none is opened.
+
+    Raises
+    ------
+    DataError
+        If the folder in AEHELPERS_DATA is missing.
+    """
+    _check_name(name, FILES)
+    found = []
+    own = os.environ.get("AEHELPERS_DATA")
+    if own:
+        if not (os.path.isdir(own) and os.access(own, os.X_OK)):
+            raise DataError(
+                f"AEHELPERS_DATA must be a folder with {' or '.join(FILES)} in it, "
+                f"got {own}, which is none or may not be entered"
+            )
+        found.append(Place("the folder in AEHELPERS_DATA", Path(own, name), required=True))
+    found.append(Place("the cache", sources.cache_folder() / name))
+    if name == "fashion-mnist":
+        found.append(Place("Debian's package dataset-fashion-mnist", _DEBIAN))
+    return found
+
+
+def _find_full(name):
+    """The arrays of the full set and where they came from; None, with a warning, if nowhere."""
+    for place in places(name):
+        if not place.exists:
+            continue
+        try:
+            return sources.read_set(place.folder, FILES[name]), place.description
+        except DataError as error:
+            if place.required:
+                raise
+            if place.description != "the cache":  # the cache is mended below
+                warnings.warn(f"{error}; {place.description} is passed over", stacklevel=3)
+    try:
+        sources.fetch(name)
+        return sources.read_set(sources.cache_folder() / name, FILES[name]), "the public mirrors"
+    except (OSError, DataError) as error:
+        warnings.warn(
+            f"{name} is not complete: a small sample stands in for it, because {error}. "
+            "For the whole set, put its files into a folder named by AEHELPERS_DATA, "
+            "or run `aehelpers data --fetch` with a network.",
+            stacklevel=3,
+        )
+        return None
+
+
+def _assemble(name, arrays, source):
+    x_train, y_train, x_test, y_test = arrays
+    for part, images, labels in (("training", x_train, y_train), ("test", x_test, y_test)):
+        if len(images) != len(labels):
+            raise DataError(
+                f"{name} has {len(images)} {part} images but {len(labels)} {part} labels"
+            )
+    return Dataset(
+        name,
+        _grey(x_train),
+        y_train.astype(np.int64),
+        _grey(x_test),
+        y_test.astype(np.int64),
+        CLASS_NAMES[name.removesuffix("-sample")],
+        source,
+    )
+
+
+def _grey(images):
+    """Bytes as float32 in [0, 1]."""
+    return np.divide(images, np.float32(255), dtype=np.float32)
+
+
+def _check_name(name, allowed):
+    if name not in allowed:
+        near = difflib.get_close_matches(str(name), allowed, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"name must be one of {', '.join(allowed)}, got {name!r}{hint}")

@@ -1,0 +1,161 @@
+"""Measures of what a model makes of images, and PCA, which it is held against."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import entr
+from sklearn.decomposition import PCA
+from sklearn.utils import gen_batches
+
+from aehelpers._checks import check_int_up_to
+
+__all__ = [
+    "ResidualComponents",
+    "binary_cross_entropy",
+    "dead_units",
+    "largest_relative_difference",
+    "mean_by_class",
+    "pca_reconstructions",
+    "pixel_entropy",
+    "residual_components",
+    "squared_error",
+]
+
+_ROWS = 10_000  # images at a time, so that no temporary array grows with the data set
+
+
+def binary_cross_entropy(images, probabilities, *, margin=1e-7, per_image=False):
+    """−x ln p − (1 − x) ln(1 − p), a mean over pixels, in nats per pixel.
+
+    With grey images as targets this is no likelihood: its least value is not 0 but
+    `pixel_entropy(images)`, reached at p = x.
+
+    Parameters
+    ----------
+    images, probabilities : arrays of shape (n, n_pixels), images in [0, 1]
+    margin : float
+        Probabilities are kept this far from 0 and 1. For those that were never meant
+        as such, PCA's for one, half a grey level (1/510) is fair: less would let a few
+        pixels that are exactly black decide.
+    per_image : bool
+        Return one value for each image, shape (n,), not their mean.
+    """
+
+    def cross_entropy(x, p):
+        p = np.clip(p, margin, 1 - margin)
+        return -x * np.log(p) - (1 - x) * np.log1p(-p)
+
+    return _mean(cross_entropy, per_image, images, probabilities)
+
+
+def pixel_entropy(images):
+    """−x ln x − (1 − x) ln(1 − x), the floor of the cross-entropy, in nats per pixel."""
+    return _mean(lambda x, _: entr(x) + entr(1 - x), False, images, images)
+
+
+def squared_error(images, reconstructions, *, per_image=False):
+    """(x − x̂)², a mean over pixels; one value for each image with `per_image`."""
+    return _mean(lambda x, y: (x - y) ** 2, per_image, images, reconstructions)
+
+
+def pca_reconstructions(x_train, x_test, n_components):
+    """Images of `x_test` rebuilt from the first principal components of `x_train`.
+
+    The best linear code of that size under squared error: a linear autoencoder can do
+    as well, not better (Baldi and Hornik 1989).
+
+    Returns
+    -------
+    array of the shape of `x_test`, some values a little outside [0, 1]
+    """
+    check_int_up_to(min(x_train.shape), n_components=n_components)
+    # This solver reads the images and leaves them as they are: no copy is needed.
+    pca = PCA(n_components, svd_solver="covariance_eigh", copy=False).fit(x_train)
+    return pca.inverse_transform(pca.transform(x_test))
+
+
+@dataclass(frozen=True)
+class ResidualComponents:
+    """Mean and principal components of what a reconstruction leaves over, x − x̂, with signs.
+
+    Attributes
+    ----------
+    mean : array of shape (n_pixels,)
+    components : array of shape (n_components, n_pixels)
+        Of length 1, in the order of their variance. The sign of a component is arbitrary:
+        here its largest entry in absolute value is positive.
+    explained_variance : array of shape (n_components,)
+        Along each component, a mean over images. Those of all n_pixels components and
+        ‖mean‖² add up to the squared error per image.
+    total_variance : float
+        Along all components.
+    """
+
+    mean: np.ndarray
+    components: np.ndarray
+    explained_variance: np.ndarray
+    total_variance: float
+
+
+def residual_components(images, reconstructions, n_components=5):
+    """Mean and principal components of the signed residuals of some images.
+
+    Parameters
+    ----------
+    images, reconstructions : arrays of shape (n, n_pixels)
+    n_components : int
+        From 1 to the number of images, and of pixels.
+
+    Returns
+    -------
+    ResidualComponents
+        Of float64.
+    """
+    if images.shape != reconstructions.shape:
+        raise ValueError(
+            f"both arrays must have one shape, got {images.shape} and {reconstructions.shape}"
+        )
+    check_int_up_to(min(images.shape), n_components=n_components)
+    residuals = np.subtract(images, reconstructions, dtype=np.float64)
+    pca = PCA(n_components, svd_solver="covariance_eigh").fit(residuals)
+    per_image = (len(images) - 1) / len(images)  # scikit-learn divides by n − 1
+    return ResidualComponents(
+        pca.mean_,
+        pca.components_,
+        pca.explained_variance_ * per_image,
+        float(residuals.var(axis=0).sum()),
+    )
+
+
+def dead_units(activations):
+    """Units that are 0 for every image: a relu that never opens, and so never learns.
+
+    Parameters
+    ----------
+    activations : array of shape (n, n_units)
+
+    Returns
+    -------
+    bool array of shape (n_units,)
+    """
+    return ~(np.asarray(activations) > 0).any(axis=0)
+
+
+def largest_relative_difference(values, reference):
+    """max |a − b| / max |b|, of two arrays of one shape."""
+    values, reference = np.asarray(values), np.asarray(reference)
+    return float(np.abs(values - reference).max() / np.abs(reference).max())
+
+
+def mean_by_class(values, labels, n_classes=10):
+    """The mean of `values`, shape (n,), over the images of each class, shape (n_classes,)."""
+    return np.bincount(labels, values, n_classes) / np.bincount(labels, minlength=n_classes)
+
+
+def _mean(measure, per_image, images, others):
+    if images.shape != others.shape:
+        raise ValueError(f"both arrays must have one shape, got {images.shape} and {others.shape}")
+    means = np.concatenate(
+        [measure(images[rows], others[rows]).mean(1) for rows in gen_batches(len(images), _ROWS)]
+    )
+    return means if per_image else float(means.mean(dtype=np.float64))

@@ -1,0 +1,169 @@
+"""Filling in missing pixels without a Boltzmann machine: what one is held against."""
+
+import numpy as np
+from scipy import linalg
+from sklearn.decomposition import PCA
+from sklearn.utils import gen_batches
+
+from aehelpers._checks import check_int_up_to
+from aehelpers.data import corruption
+
+__all__ = [
+    "linear_completion",
+    "mean_image_completion",
+    "missing_squared_error",
+    "nearest_neighbours_completion",
+    "ppca_completion",
+]
+
+_ROWS = 10_000  # images at a time, so that no temporary array grows with the data set
+
+
+def missing_squared_error(images, completions, observed):
+    """(x − x̂)², a mean over the missing pixels only.
+
+    Parameters
+    ----------
+    images, completions : arrays of shape (n, n_pixels)
+    observed : bool array of shape (n, n_pixels) or (n_pixels,)
+    """
+    if images.shape != completions.shape:
+        raise ValueError(
+            f"both arrays must have one shape, got {images.shape} and {completions.shape}"
+        )
+    missing = ~corruption.check_mask(observed, images.shape)
+    if not missing.any():
+        raise ValueError("observed must be False for some pixel, got none that is missing")
+    return float(((images - completions)[missing] ** 2).mean(dtype=np.float64))
+
+
+def mean_image_completion(x_train, images, observed):
+    """Missing pixels from the mean training image.
+
+    Parameters
+    ----------
+    x_train : array of shape (n_train, n_pixels)
+    images : array of shape (n, n_pixels), values in [0, 1] where observed
+    observed : bool array of shape (n, n_pixels) or (n_pixels,)
+
+    Returns
+    -------
+    array of shape (n, n_pixels), float32
+    """
+    images, observed = _observed_part(x_train, images, observed)
+    return np.where(observed, images, x_train.mean(0, dtype=np.float64).astype(np.float32))
+
+
+def nearest_neighbours_completion(x_train, images, observed, *, n_neighbors=10):
+    """Missing pixels from the mean of the training images nearest on the observed pixels.
+
+    Parameters and returns as of `mean_image_completion`.
+    """
+    images, observed = _observed_part(x_train, images, observed)
+    check_int_up_to(len(x_train), n_neighbors=n_neighbors)
+    means = [
+        x_train[_nearest(x_train, images[rows], observed[rows], n_neighbors)].mean(1)
+        for rows in gen_batches(len(images), 1_000)
+    ]
+    return np.where(observed, images, np.concatenate(means))
+
+
+def _nearest(x_train, clamped, observed, n_neighbors):
+    """Indices of the nearest training images on the observed pixels, (n, n_neighbors).
+
+    Σ_observed (x − t)² is, but for what does not depend on t, Σ_observed t² − 2 x·t: two
+    products, for any masks.
+    """
+    mask = observed.astype(np.float32)
+    nearest = np.empty((len(clamped), 0), int)
+    distances = np.empty((len(clamped), 0), np.float32)
+    for rows in gen_batches(len(x_train), _ROWS):
+        block = x_train[rows]
+        new = mask @ (block**2).T - 2 * clamped @ block.T
+        distances = np.hstack([distances, new])
+        places = np.broadcast_to(np.arange(rows.start, rows.stop), new.shape)
+        nearest = np.hstack([nearest, places])
+        kept = np.argpartition(distances, min(n_neighbors, distances.shape[1]) - 1, axis=1)
+        kept = kept[:, :n_neighbors]
+        nearest = np.take_along_axis(nearest, kept, 1)
+        distances = np.take_along_axis(distances, kept, 1)
+    return nearest
+
+
+def ppca_completion(x_train, images, observed, *, n_components=100):
+    """Missing pixels by their conditional mean under probabilistic PCA.
+
+    The model is x = μ + Wz + ε with z ~ N(0, I), ε ~ N(0, σ²I) (Tipping and Bishop 1999);
+    given the observed pixels o, z has the mean (σ²I + W_oᵀW_o)⁻¹ W_oᵀ(x_o − μ_o).
+
+    Parameters and returns as of `mean_image_completion`; some values lie outside [0, 1].
+    """
+    images, observed = _observed_part(x_train, images, observed)
+    check_int_up_to(min(len(x_train), x_train.shape[1]) - 1, n_components=n_components)
+    pca = PCA(n_components, svd_solver="covariance_eigh", copy=False).fit(x_train)
+    noise = float(pca.noise_variance_)
+    scales = np.sqrt(np.maximum(pca.explained_variance_ - noise, 0))
+    weights = (pca.components_ * scales[:, np.newaxis]).T.astype(np.float64)
+    outer = (weights[:, :, np.newaxis] * weights[:, np.newaxis]).reshape(len(weights), -1)
+    parts = []
+    for rows in gen_batches(len(images), 250):
+        deviations = np.where(observed[rows], images[rows] - pca.mean_, 0)
+        precision = (observed[rows].astype(np.float64) @ outer).reshape(
+            -1, n_components, n_components
+        )
+        precision += noise * np.eye(n_components)
+        latent = np.linalg.solve(precision, (deviations @ weights)[:, :, np.newaxis])
+        parts.append(pca.mean_ + latent[:, :, 0] @ weights.T)
+    return np.where(observed, images, np.concatenate(parts).astype(np.float32))
+
+
+def linear_completion(x_train, images, observed, *, ridge=1e-4):
+    """Missing pixels by linear regression on the observed ones, fitted for each mask.
+
+    x̂_m = μ_m + C_mo C_oo⁻¹ (x_o − μ_o), with C the covariance of the training images
+    and `ridge` on its diagonal; the same as μ_m − P_mm⁻¹ P_mo (x_o − μ_o) with P = C⁻¹.
+    Of the two systems the smaller is solved. No linear method has a smaller squared error on
+    the training images, but for the ridge.
+
+    Parameters and returns as of `mean_image_completion`, and `ridge`, above 0, a variance;
+    some values lie outside [0, 1].
+    """
+    images, observed = _observed_part(x_train, images, observed)
+    if not 0 < ridge < np.inf:
+        raise ValueError(f"ridge must be above 0, got {ridge}")
+    mean = x_train.mean(0, dtype=np.float64)
+    covariance = np.zeros((len(mean), len(mean)))
+    for rows in gen_batches(len(x_train), _ROWS):
+        deviations = x_train[rows] - mean.astype(np.float32)
+        covariance += deviations.T @ deviations / len(x_train)
+    covariance += ridge * np.eye(len(mean))
+    precision = linalg.inv(covariance)
+    deviations = np.where(observed, images - mean, 0)
+    pulls = deviations @ precision
+    completed = images.copy()
+    for deviation, pull, seen, result in zip(deviations, pulls, observed, completed, strict=True):
+        missing = ~seen
+        if seen.sum() < missing.sum():
+            solved = _solve(covariance[np.ix_(seen, seen)], deviation[seen])
+            result[missing] = mean[missing] + covariance[np.ix_(missing, seen)] @ solved
+        else:
+            result[missing] = mean[missing] - _solve(
+                precision[np.ix_(missing, missing)], pull[missing]
+            )
+    return completed
+
+
+def _solve(matrix, vector):
+    """x of matrix @ x = vector, of a positive definite matrix, which is overwritten."""
+    factor = linalg.cho_factor(matrix, overwrite_a=True, check_finite=False)
+    return linalg.cho_solve(factor, vector, check_finite=False)
+
+
+def _observed_part(x_train, images, observed):
+    """As `corruption.observed_part`, of images that have as many pixels as those to learn from."""
+    images, observed = corruption.observed_part(images, observed)
+    if images.shape[1:] != x_train.shape[1:]:
+        raise ValueError(
+            f"images must have {x_train.shape[1]} pixels, as x_train has, got {images.shape[1]}"
+        )
+    return images, observed

@@ -1,0 +1,137 @@
+"""How good a path between two images is, as a classifier and a distance see it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.metrics import pairwise_distances_argmin_min
+
+from aehelpers._checks import as_generator
+
+__all__ = [
+    "PathMeasures",
+    "measure_paths",
+    "nearest_distance",
+    "random_pairs",
+]
+
+
+def random_pairs(labels, n_pairs, seed, *, same):
+    """Places of images in pairs: the first at random, the second from those that fit it.
+
+    Parameters
+    ----------
+    labels : int array of shape (n,)
+    n_pairs : int, at least 1
+    seed : int or numpy.random.Generator
+    same : bool
+        Whether both are of one class, and two images, or of two.
+
+    Returns
+    -------
+    int array of shape (n_pairs, 2)
+
+    Raises
+    ------
+    ValueError
+        If a class has only one image to make a pair with, or all are of one class.
+    """
+    labels, rng = np.asarray(labels), as_generator(seed)
+    if n_pairs < 1:
+        raise ValueError(f"n_pairs must be at least 1, got {n_pairs}")
+    classes, counts = np.unique(labels, return_counts=True)
+    if same and counts.min(initial=2) < 2:
+        raise ValueError(
+            f"labels must have two images of each class to make a pair, got one of class "
+            f"{classes[counts.argmin()]}"
+        )
+    if len(classes) < 1 + (not same):
+        raise ValueError(f"labels must be of two classes, got {len(classes)}")
+    firsts = rng.choice(len(labels), n_pairs)
+    seconds = []
+    for first in firsts:
+        fitting = (labels == labels[first]) == same
+        fitting[first] = False
+        seconds.append(rng.choice(np.flatnonzero(fitting)))
+    return np.column_stack([firsts, seconds])
+
+
+@dataclass(frozen=True)
+class PathMeasures:
+    """What is seen on paths from image to image.
+
+    Attributes
+    ----------
+    labels : int array of shape (n_paths, n_between)
+        The class that a classifier gives each image between the ends.
+    confidence : array of shape (n_paths, n_between)
+        The probability that it gives this class.
+    steps : array of shape (n_paths, n_between + 1)
+        The Euclidean distance from each image to the next, ends included.
+    nearest : array of shape (n_paths, n_between), or None
+        The cosine distance from each image between the ends to the nearest training image.
+    """
+
+    labels: np.ndarray
+    confidence: np.ndarray
+    steps: np.ndarray
+    nearest: np.ndarray | None
+
+    def stay_within(self, first, last):
+        """Which paths show no class but those of their ends, given as two arrays of labels.
+
+        Where both are the same, the path keeps its label; else, it passes through no third.
+
+        Returns
+        -------
+        bool array of shape (n_paths,)
+        """
+        first, last = np.asarray(first)[:, np.newaxis], np.asarray(last)[:, np.newaxis]
+        return ((self.labels == first) | (self.labels == last)).all(axis=1)
+
+    def largest_step(self):
+        """The largest step of each path in units of its mean step, 1 where all are equal."""
+        return self.steps.max(1) / self.steps.mean(1)
+
+
+def measure_paths(paths, judge, x_train=None):
+    """Labels along paths, confidence, sizes of steps, and distance to the training images.
+
+    Parameters
+    ----------
+    paths : array of shape (n_paths, n_images, n_pixels), n_images at least 3
+        The images along each path, both ends included.
+    judge : keras.Model
+        As `classifier` gives.
+    x_train : array of shape (n_train, n_pixels), optional
+
+    Returns
+    -------
+    PathMeasures
+    """
+    paths = np.asarray(paths, np.float32)
+    if paths.ndim != 3 or paths.shape[1] < 3:
+        raise ValueError(
+            "paths must have shape (n_paths, n_images, n_pixels) with at least 3 images, "
+            f"got {paths.shape}"
+        )
+    between = paths[:, 1:-1].reshape(-1, paths.shape[2])
+    shape = len(paths), paths.shape[1] - 2
+    probabilities = judge.predict(between)
+    nearest = None
+    if x_train is not None:
+        nearest = nearest_distance(between, x_train).reshape(shape)
+    return PathMeasures(
+        probabilities.argmax(1).reshape(shape),
+        probabilities.max(1).reshape(shape),
+        np.linalg.norm(np.diff(paths, axis=1), axis=2),
+        nearest,
+    )
+
+
+def nearest_distance(images, x_train):
+    """The cosine distance of each image to the nearest of `x_train`, shape (n,).
+
+    1 − x·y / ‖x‖‖y‖, which stays the same when an image is dimmed. By the Euclidean
+    distance a dim image, and a black one most of all, is near to everything.
+    """
+    return pairwise_distances_argmin_min(images, x_train, metric="cosine")[1]

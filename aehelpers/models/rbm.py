@@ -1,0 +1,723 @@
+"""A restricted Boltzmann machine (Smolensky 1986; Hinton 2002) as a scikit-learn estimator.
+
+Trained by contrastive divergence or with persistent chains, centred or not; with its
+free energy, its samples, and completion of missing pixels by a clamped Gibbs chain.
+ln Z and the likelihood are in `models.rbm_likelihood`, the loops in `models.gibbs`.
+
+It stands where `sklearn.neural_network.BernoulliRBM` does, and agrees with it where both
+do the same. Left out: units that are not binary.
+"""
+
+import contextlib
+from numbers import Integral, Real
+from typing import ClassVar
+
+import numpy as np
+from scipy.sparse import issparse
+from scipy.special import expit, logit
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from aehelpers import _progress
+from aehelpers._checks import check_int, is_int
+from aehelpers.data import corruption
+from aehelpers.models import _storage as storage
+from aehelpers.models import gibbs
+from aehelpers.models._backend import tf
+
+__all__ = ["RBM", "all_states"]
+
+MOST_HIDDEN_UNITS = 20  # for a completion that sums over all hidden states
+_ROWS = 10_000  # images at a time where they are only looked at
+_CHAINS = 2_000  # chains at a time where they run
+_WATCHED = 1_000  # images by which training is watched
+_WORTH_COMPILING = 2e10  # multiplications in all of `fit`; XLA takes a second or two
+_ROUNDING = 1e-6  # how far outside [0, 1] a value is taken for 0 or 1
+_FORMAT = "RBM, version 1"
+
+
+class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """A restricted Boltzmann machine with binary visible and hidden units.
+
+    E(v, h) = −a·v − b·h − h·Wv, p(v) = Σ_h exp(−E(v, h)) / Z.
+
+    Parameters
+    ----------
+    n_components : int
+        Hidden units.
+    learning_rate : float, above 0
+        Of the mean gradient over a batch.
+    batch_size : int
+        Images in a batch, at most all of them. What does not fill a batch at the end of
+        an epoch, whose order is random, waits for the next.
+    n_iter : int
+        Epochs: passes over the training set.
+    verbose : int
+        1 for a progress bar with the reconstruction error and the free-energy gap, shown
+        where somebody watches; 0 for none.
+    random_state : int, RandomState or None
+        With an integer, two fits on one machine agree to the bit.
+    algorithm : "pcd" or "cd"
+        Persistent contrastive divergence (Tieleman 2008), also known as stochastic
+        maximum likelihood, whose chains go on from batch to batch; or contrastive
+        divergence (Hinton 2002), whose chains start anew at each batch.
+    n_steps : int
+        Gibbs sweeps between two updates: the k of CD-k and PCD-k.
+    n_chains : int, optional
+        Chains of PCD; as many as `batch_size` unless given.
+    centred : bool
+        Take the gradient for v − μ and h − λ, with running means μ and λ of the data
+        (Montavon and Müller 2012). It does not matter then whether ink is 1 or 0.
+    final_learning_rate : float, optional
+        Where the learning rate ends: it falls by the same amount at every step. The same
+        rate throughout unless given.
+    momentum : float in [0, 1)
+    weight_decay : float, at least 0
+        Taken off each weight at each step, times the learning rate and the weight.
+    pixels : "sampled", "thresholded" or "grey"
+        How images become visible states: each pixel drawn from Bernoulli(grey value) at
+        every visit, grey value > 0.5, or the grey values as they are, which `BernoulliRBM`
+        takes.
+
+    Attributes
+    ----------
+    components_ : array of shape (n_components, n_features)
+        W, always of the plain energy above.
+    intercept_hidden_ : array of shape (n_components,)
+        b.
+    intercept_visible_ : array of shape (n_features,)
+        a.
+    pixel_means_, hidden_means_ : arrays of shape (n_features,) and (n_components,)
+        The offsets μ and λ.
+    h_samples_ : array of shape (n_chains, n_components)
+        Hidden states of the persistent chains.
+    history_ : dict of str to list
+        After each epoch, on up to 1,000 training images, or held-out images if `fit` got
+        some: `reconstruction_error`, the squared error per pixel after one step up and
+        down without sampling; `pseudo_likelihood` in nats per image; and with held-out
+        images `free_energy_gap`, their mean free energy less that of training images, in
+        nats: it grows when the model overfits (Hinton 2012, Section 6).
+
+    References
+    ----------
+    G. Hinton, "Training products of experts by minimizing contrastive divergence",
+    Neural Computation 14 (2002). T. Tieleman, "Training restricted Boltzmann machines
+    using approximations to the likelihood gradient", ICML 2008. G. Montavon and
+    K.-R. Müller, "Deep Boltzmann machines and the centering trick" (2012). G. Hinton, "A
+    practical guide to training restricted Boltzmann machines" (2012).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aehelpers.models import RBM
+    >>> images = np.array([[0, 0, 0], [0, 1, 1], [1, 0, 1], [1, 1, 1]])
+    >>> RBM(n_components=2, random_state=0).fit(images).transform(images).shape
+    (4, 2)
+    """
+
+    _parameter_constraints: ClassVar = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "n_iter": [Interval(Integral, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+        "algorithm": [StrOptions({"pcd", "cd"})],
+        "n_steps": [Interval(Integral, 1, None, closed="left")],
+        "n_chains": [None, Interval(Integral, 1, None, closed="left")],
+        "centred": ["boolean"],
+        "final_learning_rate": [None, Interval(Real, 0, None, closed="left")],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "pixels": [StrOptions({"sampled", "thresholded", "grey"})],
+    }
+
+    def __init__(
+        self,
+        n_components=256,
+        *,
+        learning_rate=0.1,
+        batch_size=10,
+        n_iter=10,
+        verbose=0,
+        random_state=None,
+        algorithm="pcd",
+        n_steps=1,
+        n_chains=None,
+        centred=True,
+        final_learning_rate=None,
+        momentum=0.0,
+        weight_decay=0.0,
+        pixels="sampled",
+    ):
+        self.n_components = n_components
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.n_iter = n_iter
+        self.verbose = verbose
+        self.random_state = random_state
+        self.algorithm = algorithm
+        self.n_steps = n_steps
+        self.n_chains = n_chains
+        self.centred = centred
+        self.final_learning_rate = final_learning_rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.pixels = pixels
+
+    # Training
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, *, held_out=None, on_epoch=None):
+        """Train for `n_iter` epochs, from new weights.
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n_samples, n_features), values in [0, 1]
+        y : ignored
+        held_out : array of shape (n, n_features), values in [0, 1], optional
+            Images that are not trained on, for the free-energy gap.
+        on_epoch : callable, optional
+            Called as ``on_epoch(rbm, epoch)`` after each epoch, the first being 1, with
+            the estimator as it then stands.
+
+        Returns
+        -------
+        RBM
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If a value is NaN or outside [0, 1], or a parameter out of range.
+        FloatingPointError
+            If the weights are no longer finite. Those of the epoch before are kept.
+        """
+        with self._as_before_if_refused():
+            X = self._check_images(X, reset=True)
+            if held_out is not None:
+                held_out = self._check_images(held_out, reset=False)
+        rng = self.random_state_ = check_random_state(self.random_state)
+        state = self._begin(X, rng)
+        self.history_ = {}
+        watched = self._watched_images(X, held_out)
+        batch_size = min(self.batch_size, len(X))
+        n_batches = len(X) // batch_size
+        rates = self._rates(self.n_iter * n_batches).reshape(self.n_iter, n_batches)
+        work = 5 * X.size * self.n_components * self.n_iter * self.n_steps
+        compiled = work > _WORTH_COMPILING
+        images = tf.constant(X)
+        shown = {} if self.verbose else {"disable": True}
+        with _progress.bar(total=self.n_iter, unit="epoch", **shown) as bar:
+            for epoch in range(1, self.n_iter + 1):
+                order = rng.permutation(len(X))[: n_batches * batch_size].astype(np.int32)
+                batches = order.reshape(n_batches, batch_size)
+                inputs = images, batches, rates[epoch - 1], _seed(rng), state
+                state = gibbs.learn_epoch(self._rule(), *inputs, compiled=compiled)
+                self._keep(state, f"epoch {epoch}")
+                bar.set_postfix(self._watch(watched))
+                bar.update()
+                if on_epoch is not None:
+                    on_epoch(self, epoch)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Take one step with the images of `X` as a batch, from where training stands.
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n_samples, n_features), values in [0, 1]
+        y : ignored
+
+        Returns
+        -------
+        RBM
+            Itself.
+        """
+        first = not hasattr(self, "components_")
+        with self._as_before_if_refused():
+            X = self._check_images(X, reset=first)
+        if not hasattr(self, "random_state_"):
+            self.random_state_ = check_random_state(self.random_state)
+        state = self._begin(X, self.random_state_) if first else self._state()
+        batch = np.arange(len(X), dtype=np.int32)[np.newaxis]
+        inputs = X, batch, np.float32([self.learning_rate]), _seed(self.random_state_), state
+        state = gibbs.learn_epoch(self._rule(), *inputs, compiled=False)
+        self._keep(state, "this step")
+        return self
+
+    def _rule(self):
+        return gibbs.LearningRule(
+            self.algorithm,
+            int(self.n_steps),
+            bool(self.centred),
+            self.pixels,
+            float(self.momentum),
+            float(self.weight_decay),
+        )
+
+    def _rates(self, n_steps):
+        last = self.learning_rate if self.final_learning_rate is None else self.final_learning_rate
+        return np.linspace(self.learning_rate, last, n_steps, dtype=np.float32)
+
+    def _begin(self, X, rng):
+        """Small random weights, visible biases for which the pixels have the means of the data."""
+        n, n_features = X.shape
+        means = (X > 0.5).mean(0) if self.pixels == "thresholded" else X.mean(0, dtype=np.float64)
+        self._place(
+            rng.normal(0, 0.01, (self.n_components, n_features)),
+            np.zeros(self.n_components),
+            logit((n * means + 1) / (n + 2)),
+            means,
+        )
+        self.h_samples_ = rng.randint(2, size=self.h_samples_.shape).astype(np.float32)
+        return self._state()
+
+    def _place(self, components, intercept_hidden, intercept_visible, pixel_means):
+        """Take these parameters, as at the beginning of training."""
+        n_components, n_features = components.shape
+        self.components_ = np.array(components, np.float32)
+        self.intercept_hidden_ = np.array(intercept_hidden, np.float32)
+        self.intercept_visible_ = np.array(intercept_visible, np.float32)
+        self.pixel_means_ = np.array(pixel_means, np.float32)
+        self.hidden_means_ = np.full(n_components, 0.5, np.float32)
+        n_chains = self.batch_size if self.n_chains is None else self.n_chains
+        self.h_samples_ = np.zeros((n_chains, n_components), np.float32)
+        self._velocity = tuple(np.zeros_like(part) for part in self._parameters())
+        self._n_features_out, self.n_features_in_ = n_components, n_features
+
+    def _parameters(self):
+        return gibbs.Parameters(self.components_, self.intercept_hidden_, self.intercept_visible_)
+
+    def _state(self):
+        state = gibbs.LearningState(
+            self._parameters(),
+            gibbs.Parameters(*self._velocity),
+            self.h_samples_,
+            self.pixel_means_,
+            self.hidden_means_,
+        )
+        return tf.nest.map_structure(tf.constant, state)
+
+    def _keep(self, state, when):
+        """Take over what training has come to, if it is finite."""
+        state = tf.nest.map_structure(lambda tensor: tensor.numpy(), state)
+        if not all(np.isfinite(part).all() for part in state.parameters):
+            raise FloatingPointError(
+                f"learning_rate must be smaller: with {self.learning_rate:g} the weights are no "
+                f"longer finite after {when}; those from before it are kept"
+            )
+        self.components_, self.intercept_hidden_, self.intercept_visible_ = state.parameters
+        self._velocity = tuple(state.velocity)
+        self.h_samples_ = state.chains
+        self.pixel_means_, self.hidden_means_ = state.visible_offset, state.hidden_offset
+
+    def _watched_images(self, X, held_out):
+        """Visible states of up to 1,000 training images, and of held-out ones if there are any.
+
+        They are drawn with a seed of their own: to watch does not change what is learned.
+        """
+        rng = np.random.RandomState(0)
+        parts = [X[:: -(-len(X) // _WATCHED)]]
+        if held_out is not None:
+            parts.append(held_out[:_WATCHED])
+        if self.pixels == "sampled":
+            return [(rng.random_sample(part.shape) < part).astype(np.float32) for part in parts]
+        if self.pixels == "thresholded":
+            return [(part > 0.5).astype(np.float32) for part in parts]
+        return parts
+
+    def _watch(self, watched):
+        """Add an entry to each list of the history; give the new ones, rounded."""
+        training, last = watched[0], watched[-1]
+        rebuilt = expit(self.transform(last) @ self.components_ + self.intercept_visible_)
+        new = {
+            "reconstruction_error": float(((last - rebuilt) ** 2).mean()),
+            "pseudo_likelihood": float(
+                self._pseudo_likelihood(last, np.random.RandomState(0)).mean()
+            ),
+        }
+        if len(watched) == 2:
+            gap = self.free_energy(last).mean() - self.free_energy(training).mean()
+            new["free_energy_gap"] = float(gap)
+        for name, value in new.items():
+            self.history_.setdefault(name, []).append(value)
+        return {name: f"{value:.4g}" for name, value in new.items()}
+
+    # What the model says
+
+    def transform(self, X):
+        """p(h = 1 | v = X), shape (n_samples, n_components), of the dtype of `X`."""
+        check_is_fitted(self)
+        X = self._check_images(X, reset=False, dtype=(np.float64, np.float32))
+        return _hidden_given(X, self.components_, self.intercept_hidden_)
+
+    def free_energy(self, X):
+        """F(v) = −a·v − Σⱼ softplus(bⱼ + (Wv)ⱼ) = −ln Σ_h exp(−E(v, h)).
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n_samples, n_features), values in [0, 1]
+
+        Returns
+        -------
+        array of shape (n_samples,), float64
+            In nats; −F(v) − ln Z is ln p(v).
+        """
+        check_is_fitted(self)
+        X = self._check_images(X, reset=False)
+        return np.concatenate([self._free_energy(X[rows]) for rows in gen_batches(len(X), _ROWS)])
+
+    def _free_energy(self, v):
+        total = self._hidden_input(v)  # b + Wv
+        return -v @ np.float64(self.intercept_visible_) - _softplus(total).sum(1)
+
+    def _hidden_input(self, v):
+        return np.float64(v) @ np.float64(self.components_.T) + self.intercept_hidden_
+
+    def energy(self, v, h):
+        """E(v, h) = −a·v − b·h − h·Wv of each pair, shape (n_visible_states, n_hidden_states).
+
+        Parameters
+        ----------
+        v : array of shape (n_visible_states, n_features), values in [0, 1]
+        h : array of shape (n_hidden_states, n_components)
+
+        Returns
+        -------
+        array, float64
+            In nats.
+        """
+        check_is_fitted(self)
+        v, h = np.float64(self._check_images(v, reset=False)), np.asarray(h, np.float64)
+        if h.ndim != 2 or h.shape[1] != len(self.components_):
+            raise ValueError(f"h must have shape (n, {len(self.components_)}), got {h.shape}")
+        visible = v @ self.intercept_visible_
+        return -visible[:, np.newaxis] - h @ self.intercept_hidden_ - v @ self.components_.T @ h.T
+
+    def score_samples(self, X):
+        """The pseudo-likelihood of binary images, a stand-in for the likelihood.
+
+        For each image one pixel, chosen at random, is flipped, and
+        n_features · ln p(pixel | all others) returned, as `BernoulliRBM` does. With an
+        integer `random_state` the choice is the same at every call.
+
+        Returns
+        -------
+        array of shape (n_samples,), float64
+            In nats per image.
+        """
+        check_is_fitted(self)
+        X = self._check_images(X, reset=False)
+        return self._pseudo_likelihood(X, check_random_state(self.random_state))
+
+    def _pseudo_likelihood(self, v, rng):
+        pixels = rng.randint(0, v.shape[1], len(v))
+        blocks = gen_batches(len(v), _ROWS)
+        gain = np.concatenate([self._gain_of_a_flip(v[rows], pixels[rows]) for rows in blocks])
+        return -v.shape[1] * _softplus(gain)
+
+    def _gain_of_a_flip(self, v, pixels):
+        """F(v) less the free energy with one pixel of each image the other way round."""
+        change = 1 - 2 * v[np.arange(len(v)), pixels].astype(np.float64)
+        total = self._hidden_input(v)
+        flipped = total + change[:, np.newaxis] * self.components_[:, pixels].T
+        gain = (_softplus(flipped) - _softplus(total)).sum(1)
+        return gain + change * self.intercept_visible_[pixels]
+
+    # Samples and completions
+
+    def gibbs(self, v, *, sweeps=1, probabilities=False, random_state=None):
+        """Visible states after Gibbs sweeps v → h → v that start at `v`.
+
+        Parameters
+        ----------
+        v : array of shape (n_samples, n_features), values in [0, 1]
+        sweeps : int, at least 1
+        probabilities : bool
+            Return the p(v | h) from which the last states are drawn, which make
+            smoother pictures.
+        random_state : int or RandomState, optional
+            That of the estimator unless given; then every call draws anew.
+
+        Returns
+        -------
+        array of shape (n_samples, n_features), float32
+        """
+        check_is_fitted(self)
+        v = self._check_images(v, reset=False)
+        check_int(1, sweeps=sweeps)
+        if random_state is None:
+            if not hasattr(self, "random_state_"):
+                self.random_state_ = check_random_state(self.random_state)
+            random_state = self.random_state_
+        rng = check_random_state(random_state)
+        results = [
+            gibbs.clamped_sweeps(
+                self._parameters(), v[rows], np.zeros(v.shape[1], bool), sweeps, 0, _seed(rng)
+            )[int(probabilities)]
+            for rows in gen_batches(len(v), _CHAINS)
+        ]
+        return np.concatenate(results)
+
+    def complete(self, images, observed, *, sweeps=150, burn_in=50, chains=1, random_state=None):
+        """Fill in missing pixels by Gibbs sampling with the observed ones clamped.
+
+        Averages p(v | h) over the sweeps after burn-in. A binary sample instead would add
+        p(1 − p) to the squared error of each pixel.
+
+        Parameters
+        ----------
+        images : array of shape (n, n_features), values in [0, 1]
+            Pixels where `observed` is False are ignored.
+        observed : bool array of shape (n, n_features) or (n_features,)
+            A mask for each image, or one for all.
+        sweeps : int
+            In all, burn-in included.
+        burn_in : int, below `sweeps`
+            Sweeps that are not averaged.
+        chains : int
+            Independent chains for each image, over which the mean is taken too. One is
+            enough where the observed pixels leave one answer only; a missing half may
+            leave several, between which a chain seldom moves.
+        random_state : int or RandomState, optional
+            That of the estimator unless given.
+
+        Returns
+        -------
+        array of shape (n, n_features), float32
+            Observed pixels unchanged, missing ones as probabilities.
+
+        Raises
+        ------
+        ValueError
+            If shapes disagree, a value is NaN or outside [0, 1], or nothing is observed.
+        """
+        images, observed = self._check_completion(images, observed)
+        check_int(0, burn_in=burn_in)
+        check_int(burn_in + 1, sweeps=sweeps)
+        check_int(1, chains=chains)
+        if observed.all():
+            return images
+        rng = check_random_state(self.random_state if random_state is None else random_state)
+        parts = []
+        for rows in gen_batches(len(images), max(1, _CHAINS // chains)):
+            given, mask = np.repeat(images[rows], chains, 0), np.repeat(observed[rows], chains, 0)
+            drawn = (rng.random_sample(given.shape) < self.pixel_means_).astype(np.float32)
+            *_, means = gibbs.clamped_sweeps(
+                self._parameters(), np.where(mask, given, drawn), mask, sweeps, burn_in, _seed(rng)
+            )
+            parts.append(means.reshape(-1, chains, images.shape[1]).mean(1))
+        return np.where(observed, images, np.concatenate(parts))
+
+    def complete_exact(self, images, observed):
+        """The mean of the missing pixels given the observed ones, summed over all hidden states.
+
+        What `complete` estimates. ln p(h | o) = b·h + Σ_observed vᵢ(a + Wᵀh)ᵢ +
+        Σ_missing softplus(a + Wᵀh)ᵢ + const, and the mean of p(v | h) under it.
+
+        Parameters and returns as of `complete`.
+
+        Raises
+        ------
+        ValueError
+            As `complete`, and if there are more than 20 hidden units.
+        """
+        images, observed = self._check_completion(images, observed)
+        if len(self.components_) > MOST_HIDDEN_UNITS:
+            raise ValueError(
+                f"complete_exact sums over all hidden states, of at most {MOST_HIDDEN_UNITS} "
+                f"units, got {len(self.components_)}: use complete"
+            )
+        clamped, missing = images * observed, (~observed).astype(np.float32)
+        best = np.full((len(images), 1), -np.inf, np.float32)
+        weight, mean = np.zeros_like(best), np.zeros_like(images)
+        for states in all_states(len(self.components_)):
+            total = tf.matmul(states, self.components_) + self.intercept_visible_
+            log_p = (
+                tf.linalg.matvec(states, self.intercept_hidden_)
+                + tf.matmul(clamped, total, transpose_b=True)
+                + tf.matmul(missing, tf.nn.softplus(total), transpose_b=True)
+            )
+            # Sums are kept relative to the largest term so far.
+            higher = tf.maximum(best, tf.reduce_max(log_p, 1, keepdims=True))
+            shrunk, p = tf.exp(best - higher), tf.exp(log_p - higher)
+            weight = weight * shrunk + tf.reduce_sum(p, 1, keepdims=True)
+            mean = mean * shrunk + tf.matmul(p, tf.sigmoid(total))
+            best = higher
+        return np.where(observed, images, np.asarray(mean / weight))
+
+    # Files, and checks
+
+    @classmethod
+    def from_parameters(
+        cls, components, intercept_hidden, intercept_visible, *, pixel_means=None, **parameters
+    ):
+        """A fitted RBM with these weights and biases.
+
+        Parameters
+        ----------
+        components : array of shape (n_components, n_features)
+        intercept_hidden, intercept_visible : arrays of shape (n_components,) and (n_features,)
+        pixel_means : array of shape (n_features,), optional
+            Means of the images it learned from, where completion and AIS start; σ of the
+            visible biases unless given.
+        **parameters
+            Of the estimator, for further training.
+        """
+        arrays = {
+            "components": np.asarray(components, np.float32),
+            "intercept_hidden": np.asarray(intercept_hidden, np.float32),
+            "intercept_visible": np.asarray(intercept_visible, np.float32),
+        }
+        if pixel_means is None:
+            pixel_means = expit(arrays["intercept_visible"])
+        arrays["pixel_means"] = np.asarray(pixel_means, np.float32)
+        _check_shapes(**arrays)
+        rbm = cls(len(arrays["components"]), **parameters)
+        rbm._place(**arrays)
+        return rbm
+
+    def save(self, path):
+        """Write the estimator to a file, without pickle: parameters, weights, chains, history.
+
+        A `random_state` that is not an integer is not kept. The file is written beside
+        its place and moved there, so that a cut leaves what was there before.
+        """
+        check_is_fitted(self)
+        settings = self.get_params()
+        if not is_int(settings["random_state"]):
+            settings["random_state"] = None
+        about = {"settings": settings, "history": getattr(self, "history_", {})}
+        arrays = {name: getattr(self, name) for name in _STORED}
+        arrays.update(zip(_VELOCITY, self._velocity, strict=True))
+        storage.write(path, _FORMAT, about, arrays)
+
+    @classmethod
+    def load(cls, path):
+        """The estimator that `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the file is cut, damaged, or not an RBM.
+        OSError
+            If it cannot be read.
+        """
+        about, arrays = storage.read(path, _FORMAT, (*_STORED, *_VELOCITY))
+        try:
+            rbm = cls.from_parameters(
+                arrays["components_"],
+                arrays["intercept_hidden_"],
+                arrays["intercept_visible_"],
+                pixel_means=arrays["pixel_means_"],
+            ).set_params(**about["settings"])
+            rbm._validate_params()
+            for name in _STORED:
+                if arrays[name].shape[1:] != getattr(rbm, name).shape[1:]:
+                    raise ValueError(f"{name} has shape {arrays[name].shape}")
+                setattr(rbm, name, arrays[name])
+            rbm._velocity = tuple(arrays[name] for name in _VELOCITY)
+            rbm.history_ = about["history"]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise storage.refusal(path, _FORMAT, error) from error
+        return rbm
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.positive_only = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def _check_images(self, X, *, reset, dtype=np.float32):
+        """`X` as a dense array of finite values in [0, 1]."""
+        X = validate_data(self, X, accept_sparse="csr", dtype=dtype, reset=reset)
+        X = X.toarray() if issparse(X) else X
+        low, high = X.min(), X.max()
+        if low < -_ROUNDING or high > 1 + _ROUNDING:
+            what = "Negative values in data: " if low < 0 else ""  # scikit-learn's words
+            raise ValueError(f"{what}X must lie in [0, 1], got values from {low:g} to {high:g}")
+        # A MinMaxScaler leaves values a rounding error above 1.
+        return np.clip(X, 0, 1) if low < 0 or high > 1 else X
+
+    @contextlib.contextmanager
+    def _as_before_if_refused(self):
+        """Bad input leaves what the estimator knows of its input as it was."""
+        names = ("n_features_in_", "feature_names_in_")
+        before = {name: value for name, value in vars(self).items() if name in names}
+        try:
+            yield
+        except Exception:
+            for name in names:
+                vars(self).pop(name, None)
+            vars(self).update(before)
+            raise
+
+    def _check_completion(self, images, observed):
+        """Images with 0 where a pixel is missing, and a mask of the same shape."""
+        check_is_fitted(self)
+        images, observed = corruption.observed_part(images, observed)
+        if images.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"images must have shape (n, {self.n_features_in_}), got {images.shape}"
+            )
+        return images, observed
+
+
+_STORED = (
+    "components_",
+    "intercept_hidden_",
+    "intercept_visible_",
+    "pixel_means_",
+    "hidden_means_",
+    "h_samples_",
+)
+_VELOCITY = ("velocity_components", "velocity_hidden", "velocity_visible")
+
+
+def all_states(n_units, *, at_once=4_096):
+    """All states of so many binary units, in arrays of shape (at most `at_once`, n_units)."""
+    for rows in gen_batches(2**n_units, at_once):
+        numbers = np.arange(rows.start, rows.stop)[:, np.newaxis]
+        yield (numbers >> np.arange(n_units) & 1).astype(np.float32)
+
+
+def _softplus(x):
+    """ln(1 + eˣ), in a third of the time of `numpy.logaddexp`."""
+    return tf.nn.softplus(x).numpy()
+
+
+def _hidden_given(v, components, intercept):
+    p = v @ components.T
+    p += intercept
+    return expit(p, out=p)
+
+
+def _seed(rng):
+    return rng.randint(np.iinfo(np.int32).max, size=2, dtype=np.int32)
+
+
+def _check_shapes(components, intercept_hidden, intercept_visible, pixel_means):
+    if components.ndim != 2:
+        raise ValueError(
+            f"components must have shape (n_components, n_features), got {components.shape}"
+        )
+    n_components, n_features = components.shape
+    for name, array, shape in (
+        ("intercept_hidden", intercept_hidden, (n_components,)),
+        ("intercept_visible", intercept_visible, (n_features,)),
+        ("pixel_means", pixel_means, (n_features,)),
+    ):
+        if array.shape != shape:
+            raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+    if not all(np.isfinite(a).all() for a in (components, intercept_hidden, intercept_visible)):
+        raise ValueError("components and intercepts must be finite")

@@ -1,0 +1,274 @@
+"""Shapes and losses of the models, gradients by hand, noise, saving."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from aehelpers.models import autoencoder, keras, relu_by_hand, tf
+from aehelpers.models.autoencoder import Autoencoder, Corruption, StackedDenoisingAutoencoder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"hidden_sizes": []}, r"hidden_sizes must be whole numbers of at least 1, got \[\]"),
+        ({"hidden_sizes": [32, 0]}, "hidden_sizes must be whole numbers"),
+        ({"hidden_sizes": [2.5]}, "hidden_sizes must be whole numbers"),
+        ({"hidden_sizes": ["a"]}, "hidden_sizes must be whole numbers"),
+        ({"hidden_sizes": [32], "output": "step"}, "output must be one of sigmoid.*'step'"),
+        ({"hidden_sizes": [32], "fresh_noise": -0.1}, "fresh_noise of gaussian .* 0, got -0.1"),
+        ({"hidden_sizes": [32], "fresh_noise": float("nan")}, "noise must be at least 0, got nan"),
+        (
+            {"hidden_sizes": [32], "fresh_noise": 1.4, "noise_kind": "masking"},
+            "fresh_noise of masking noise must be from 0 to 1, got 1.4",
+        ),
+        (
+            {"hidden_sizes": [32], "fresh_noise": 0.1, "noise_kind": "speckle"},
+            "noise_kind must be one of gaussian.*'speckle'",
+        ),
+    ],
+)
+def test_refusals(arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Autoencoder(**arguments)
+
+
+def test_sizes_and_parameters():
+    shallow, deep = autoencoder.shallow(), autoencoder.deep()
+    assert shallow.encoder.count_params() == 784 * 32 + 32
+    assert shallow.decoder.count_params() == 32 * 784 + 784
+    assert shallow.count_params() == 50_992
+    assert [layer.units for layer in deep.encoder.layers] == [128, 32]
+    assert [layer.units for layer in deep.decoder.layers[:-1]] == [128, 784]
+    assert autoencoder.shallow(7).code_size == 7
+    assert Autoencoder(5).hidden_sizes == [5]
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "linear", "relu"])
+def test_parts_and_whole_agree(images, output):
+    """`predict` is decoder after encoder, and the loss is the one its name says."""
+    model = Autoencoder([16, 4], output=output)
+    model.compile()
+    rebuilt = model.predict(images)
+    codes = model.encoder.predict(images, verbose=0)
+    assert codes.shape == (320, 4)
+    np.testing.assert_allclose(model.decoder.predict(codes, verbose=0), rebuilt, atol=1e-5)
+    raw = model(images).numpy()
+    if output == "sigmoid":
+        np.testing.assert_allclose(1 / (1 + np.exp(-raw)), rebuilt, atol=1e-5)
+        expected = -(images * np.log(rebuilt) + (1 - images) * np.log(1 - rebuilt)).mean()
+    else:
+        np.testing.assert_allclose(raw, rebuilt, atol=1e-5)
+        expected = ((images - rebuilt) ** 2).mean()
+    assert model.evaluate(images, images) == pytest.approx(expected, rel=1e-4)
+
+
+def test_loss_from_logits_survives_certainty():
+    """A pixel that is surely black costs its logit, not an infinity or a clipped value."""
+    model = Autoencoder([2])
+    model.compile()
+    model.set_weights([np.zeros_like(w) for w in model.get_weights()])
+    model.decoder.layers[-2].bias.assign(np.full(784, -200.0))
+    white = np.ones((3, 784), np.float32)
+    assert model.evaluate(white, white) == pytest.approx(200.0)
+
+
+def test_training_lowers_the_loss(sample):
+    keras.utils.set_random_seed(0)
+    history = autoencoder.deep().fit(sample.x_train, sample.x_train, epochs=3).history["loss"]
+    assert history[2] < history[1] < history[0]
+    assert history[2] < 0.37
+
+
+# Noise -------------------------------------------------------------------------------------
+
+
+def test_corruption_is_fresh_clipped_and_only_in_training():
+    keras.utils.set_random_seed(0)
+    layer = Corruption("gaussian", 0.2)
+    grey = tf.fill((200, 784), 0.5)
+    first, second = layer(grey, training=True).numpy(), layer(grey, training=True).numpy()
+    assert (first != second).mean() > 0.99
+    assert first.std() == pytest.approx(0.2, abs=0.003)
+    noisy_black = layer(tf.zeros((200, 784)), training=True).numpy()
+    assert noisy_black.min() == 0
+    assert noisy_black.mean() == pytest.approx(0.2 / np.sqrt(2 * np.pi), abs=0.001)
+    assert (layer(grey, training=False).numpy() == 0.5).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "shares"),
+    [("masking", {0.0: 0.3, 0.5: 0.7}), ("salt_and_pepper", {-1.0: 0.15, 3.0: 0.15, 0.5: 0.7})],
+)
+def test_corruption_sets_as_many_values_as_it_should(kind, shares):
+    keras.utils.set_random_seed(0)
+    layer = Corruption(kind, 0.3, low=-1, high=3)
+    values = layer(tf.fill((200, 784), 0.5), training=True).numpy()
+    assert set(np.unique(values)) == set(shares)
+    for value, share in shares.items():
+        assert (values == value).mean() == pytest.approx(share, abs=0.006)
+
+
+def test_gaussian_noise_is_in_units_of_the_range():
+    keras.utils.set_random_seed(0)
+    values = Corruption("gaussian", 0.1, low=-10, high=10)(tf.zeros((200, 784)), training=True)
+    assert values.numpy().std() == pytest.approx(2, abs=0.02)
+
+
+@pytest.mark.parametrize("kind", autoencoder.NOISE_KINDS)
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_noise_of_a_fit_is_that_of_the_layer(images, kind, jit_compile):
+    """A model that learned nothing has in `fit` the mean loss that `call` has in training."""
+    keras.utils.set_random_seed(0)
+    model = Autoencoder([16], output="linear", fresh_noise=0.3, noise_kind=kind)
+    model.compile(keras.optimizers.SGD(0.0), jit_compile=jit_compile)
+    many = np.repeat(images, 10, axis=0)
+    in_fit = model.fit(many, many, batch_size=64).history["loss"][0]
+    by_call = [((model(many, training=True) - many) ** 2).numpy().mean() for _ in range(2)]
+    assert by_call[0] != by_call[1]
+    assert in_fit == pytest.approx(by_call[0], rel=0.01)
+    assert model.evaluate(many, many) == pytest.approx(((model(many) - many) ** 2).numpy().mean())
+
+
+def test_fresh_noise_differs_between_the_visits_of_a_fit(images):
+    """With the learning rate at 0 only the noise can make the loss of two epochs differ."""
+    losses = {}
+    for sigma in (0.0, 0.2):
+        keras.utils.set_random_seed(0)
+        model = autoencoder.denoising(fresh_noise=sigma, optimizer=keras.optimizers.SGD(0.0))
+        history = model.fit(images, images, epochs=3, shuffle=False).history["loss"]
+        losses[sigma] = history
+        assert model.evaluate(images, images) == pytest.approx(losses[0.0][0], abs=1e-3)
+    assert len(set(losses[0.0])) == 1
+    assert len(set(losses[0.2])) == 3
+
+
+# Gradients ---------------------------------------------------------------------------------
+
+
+def small_network(dtype):
+    rng = np.random.default_rng(5)
+    images = rng.random((12, 20)).astype(dtype)
+    return images, relu_by_hand.random_relu_autoencoder(20, 6, rng, dtype)
+
+
+def test_gradients_against_finite_differences():
+    images, weights = small_network(np.float64)
+    _, gradients = relu_by_hand.relu_autoencoder_gradients(images, *weights)
+    step = 1e-6
+    for which, name in enumerate(("W1", "b1", "W2", "b2")):
+        numerical = np.empty_like(weights[which])
+        for index in np.ndindex(numerical.shape):
+            losses = []
+            for sign in (1, -1):
+                moved = [weight.copy() for weight in weights]
+                moved[which][index] += sign * step
+                losses.append(relu_by_hand.relu_autoencoder_gradients(images, *moved)[0])
+            numerical[index] = (losses[0] - losses[1]) / (2 * step)
+        np.testing.assert_allclose(gradients[name], numerical, atol=1e-7, err_msg=name)
+        assert np.abs(numerical).max() > 1e-3
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(np.float32, 1e-5), (np.float64, 1e-10)])
+def test_gradients_against_the_tape(dtype, bound):
+    images, weights = small_network(dtype)
+    loss, by_hand = relu_by_hand.relu_autoencoder_gradients(images, *weights)
+    tape_loss, by_tape = relu_by_hand.relu_autoencoder_tape_gradients(images, *weights)
+    assert loss == pytest.approx(tape_loss, rel=bound)
+    for name, gradient in by_hand.items():
+        assert gradient.dtype == dtype
+        difference = np.abs(gradient - by_tape[name]).max() / np.abs(by_tape[name]).max()
+        assert difference < bound, name
+
+
+# Files -------------------------------------------------------------------------------------
+
+
+# Stacks ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"hidden_sizes": []}, "hidden_sizes must be whole numbers of at least 1"),
+        ({"noise_level": 1.5}, "noise_level of masking noise must be from 0 to 1, got 1.5"),
+        ({"noise_kind": "gaussian", "noise_level": -1}, "noise_level of gaussian noise must be"),
+        ({"noise_kind": "rain"}, "noise_kind must be one of gaussian"),
+    ],
+)
+def test_refusals_of_a_stack(arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        StackedDenoisingAutoencoder(**arguments)
+
+
+def test_pretrain_refuses_no_epochs(images):
+    with pytest.raises(ValueError, match="epochs must be a whole number of at least 1, got 0"):
+        StackedDenoisingAutoencoder([4]).pretrain(images, epochs=0)
+
+
+def test_layers_that_learned_alone_stand_in_the_stack(sample):
+    """Before it is trained as a whole, the stack beats the mean image, as a random one does not."""
+    keras.utils.set_random_seed(0)
+    x = sample.x_train[:2000]
+    mean_error = ((x - x.mean(axis=0)) ** 2).mean()
+    stack = StackedDenoisingAutoencoder([128, 64, 16])
+    assert ((stack.predict(x) - x) ** 2).mean() > mean_error
+    histories = stack.pretrain(x, epochs=15, batch_size=32, peak=0.005)
+    assert len(histories) == 3
+    assert all(h.history["loss"][-1] < h.history["loss"][0] for h in histories)
+    assert ((stack.predict(x) - x) ** 2).mean() < mean_error
+
+
+def test_each_layer_sees_clean_codes_of_the_ones_below(images, monkeypatch):
+    """What a layer is to restore are clean codes, and their range bounds its noise."""
+    seen = []
+
+    def watched(self, x, y, **settings):
+        seen.append((x, y, self.noise_range, self.fresh_noise, self.noise_kind))
+
+    monkeypatch.setattr(Autoencoder, "fit", watched)  # random weights will do
+    kind = {"noise_kind": "salt_and_pepper", "noise_level": 0.2}
+    stack = StackedDenoisingAutoencoder([12, 8, 4], **kind)
+    stack.pretrain(images, epochs=1)
+    codes = images
+    for layer, (x, y, noise_range, level, kind) in zip(stack.encoder.layers, seen, strict=True):
+        assert x is y
+        np.testing.assert_allclose(x, codes, atol=1e-5)
+        expected = (0, 1) if codes is images else (codes.min(), codes.max())
+        assert noise_range == pytest.approx(expected, abs=1e-4)
+        assert (level, kind) == (0.2, "salt_and_pepper")
+        codes = layer(codes).numpy()
+
+
+def test_a_saved_stack_keeps_its_settings(images, tmp_path):
+    stack = StackedDenoisingAutoencoder([8, 4], noise_kind="gaussian", noise_level=0.3)
+    stack.compile()
+    stack.fit(images, images)
+    stack.save(tmp_path / "stack.keras")
+    loaded = keras.saving.load_model(tmp_path / "stack.keras")
+    assert loaded.get_config() == stack.get_config()
+    np.testing.assert_allclose(loaded.predict(images), stack.predict(images), atol=1e-6)
+
+
+# Saving ------------------------------------------------------------------------------------
+
+
+def test_save_and_load_in_a_fresh_process(images, tmp_path):
+    model = autoencoder.denoising([16, 4], fresh_noise=0.3)
+    model.fit(images, images, epochs=1)
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "images.npy", images)
+    program = (
+        "import sys, numpy as np, aehelpers.models\n"
+        "from aehelpers.models import keras\n"
+        "model = keras.models.load_model(sys.argv[1] + '/model.keras')\n"
+        "x = np.load(sys.argv[1] + '/images.npy')\n"
+        "assert model.hidden_sizes == [16, 4]\n"
+        "assert model.fresh_noise == 0.3\n"
+        "np.save(sys.argv[1] + '/rebuilt.npy', model.predict(x))\n"
+        "model.fit(x, x)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
+    np.testing.assert_allclose(np.load(tmp_path / "rebuilt.npy"), model.predict(images), atol=1e-6)

@@ -1,0 +1,110 @@
+"""The measures against their definitions, PCA against its own theory."""
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from aehelpers.measures import errors
+
+
+def test_cross_entropy_and_its_floor(rng):
+    x, p = rng.random((50, 784)), rng.random((50, 784))
+    by_definition = -(x * np.log(p) + (1 - x) * np.log(1 - p))
+    assert errors.binary_cross_entropy(x, p) == pytest.approx(by_definition.mean())
+    np.testing.assert_allclose(
+        errors.binary_cross_entropy(x, p, per_image=True), by_definition.mean(axis=1)
+    )
+    floor = errors.pixel_entropy(x)
+    assert floor == pytest.approx(errors.binary_cross_entropy(x, x))
+    for nudge in (-0.01, 0.01):
+        assert errors.binary_cross_entropy(x, np.clip(x + nudge, 0, 1)) > floor
+
+
+def test_black_and_white_have_no_entropy():
+    x = np.array([[0.0, 1.0, 0.0, 1.0]], np.float32)
+    assert errors.pixel_entropy(x) == 0
+    assert errors.binary_cross_entropy(x, x, margin=1 / 510) == pytest.approx(
+        -np.log(1 - 1 / 510), rel=1e-4
+    )
+    assert np.isfinite(errors.binary_cross_entropy(x, 1 - x))
+
+
+def test_measures_in_blocks_are_the_same(rng, monkeypatch):
+    x, y = rng.random((25, 4)), rng.random((25, 4))
+    whole = errors.squared_error(x, y, per_image=True)
+    monkeypatch.setattr(errors, "_ROWS", 7)
+    np.testing.assert_array_equal(errors.squared_error(x, y, per_image=True), whole)
+    assert errors.squared_error(x, y) == pytest.approx(((x - y) ** 2).mean())
+
+
+def test_shapes_must_agree(rng):
+    with pytest.raises(ValueError, match=r"one shape, got \(3, 4\) and \(3, 5\)"):
+        errors.squared_error(rng.random((3, 4)), rng.random((3, 5)))
+
+
+def test_pca_is_the_projection_of_the_svd(rng):
+    train, test = rng.random((60, 12)), rng.random((20, 12))
+    before = train.copy()
+    mean = train.mean(axis=0)
+    directions = np.linalg.svd(train - mean, full_matrices=False)[2][:3]
+    expected = (test - mean) @ directions.T @ directions + mean
+    np.testing.assert_allclose(errors.pca_reconstructions(train, test, 3), expected, atol=1e-10)
+    np.testing.assert_allclose(errors.pca_reconstructions(train, test, 12), test, atol=1e-10)
+    np.testing.assert_array_equal(train, before)
+
+
+@pytest.mark.parametrize("n_components", [0, 13])
+def test_pca_refuses(rng, n_components):
+    with pytest.raises(ValueError, match=f"whole number from 1 to 12, got {n_components}"):
+        errors.pca_reconstructions(rng.random((60, 12)), rng.random((20, 12)), n_components)
+
+
+def test_dead_units():
+    activations = np.array([[0.0, 1.0, -1.0, 0.0], [0.0, 0.0, 0.0, 1e-9]])
+    assert errors.dead_units(activations).tolist() == [True, False, True, False]
+
+
+def test_mean_by_class():
+    means = errors.mean_by_class(np.array([1.0, 3.0, 5.0]), np.array([0, 0, 1]), 2)
+    assert means.tolist() == [2.0, 5.0]
+
+
+def test_largest_relative_difference():
+    assert errors.largest_relative_difference([1.0, -4.0], [1.0, -5.0]) == pytest.approx(0.2)
+
+
+# Residuals
+
+
+def test_residual_variances_and_mean_add_up_to_the_squared_error(rng):
+    images, reconstructions = rng.random((2, 50, 12)) * rng.random(12)
+    found = errors.residual_components(images, reconstructions, 12)
+    error = 12 * errors.squared_error(images, reconstructions)
+    assert found.explained_variance.sum() + (found.mean**2).sum() == pytest.approx(error)
+    assert found.explained_variance.sum() == pytest.approx(found.total_variance)
+    np.testing.assert_allclose(found.components @ found.components.T, np.eye(12), atol=1e-9)
+    largest = np.abs(found.components).argmax(axis=1)
+    assert (found.components[np.arange(12), largest] > 0).all()
+    turned = errors.residual_components(reconstructions, images, 12)  # the other sign
+    np.testing.assert_allclose(turned.mean, -found.mean)
+    np.testing.assert_allclose(turned.components, found.components, atol=1e-6)
+
+
+def test_residuals_of_pca_are_the_components_that_follow(rng):
+    images = rng.random((200, 10)) @ rng.random((10, 10))
+    found = errors.residual_components(images, errors.pca_reconstructions(images, images, 4), 3)
+    whole = PCA(10).fit(images)
+    np.testing.assert_allclose(found.mean, 0, atol=1e-9)
+    np.testing.assert_allclose(
+        np.abs(found.components @ whole.components_[4:7].T), np.eye(3), atol=1e-6
+    )
+    np.testing.assert_allclose(found.explained_variance, whole.explained_variance_[4:7] * 199 / 200)
+
+
+def test_residuals_that_are_refused(rng):
+    images = rng.random((4, 10))
+    with pytest.raises(ValueError, match=r"one shape, got \(4, 10\) and \(4, 9\)"):
+        errors.residual_components(images, images[:, :9])
+    for n in (0, 5, 2.0):
+        with pytest.raises(ValueError, match="n_components must be a whole number from 1 to 4"):
+            errors.residual_components(images, images / 2, n)
