@@ -11,6 +11,7 @@ the same bytes at every run.
 
 import argparse
 import gzip
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -54,9 +55,11 @@ def write(name, images, labels, train, test):
     """Write the four files of a sample."""
     folder = SAMPLES / name
     folder.mkdir(exist_ok=True)
-    for file, rows in zip(dataset.SAMPLE_FILES, (train, train, test, test), strict=True):
-        items = images[rows] if file.holds_images else labels[rows]
-        packed = gzip.compress(file.header + items.astype(np.uint8).tobytes(), 9, mtime=0)
+    for file, rows in zip(sources.SAMPLE_FILES[name], (train, train, test, test), strict=True):
+        items = (images if "images" in file.name else labels)[rows].astype(np.uint8)
+        sizes = (len(items), 28, 28) if "images" in file.name else (len(items),)
+        header = struct.pack(f">{1 + len(sizes)}I", 0x800 + len(sizes), *sizes)
+        packed = gzip.compress(header + items.tobytes(), 9, mtime=0)
         (folder / f"{file.name}.gz").write_bytes(packed)
 
 

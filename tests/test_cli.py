@@ -34,7 +34,7 @@ def test_command_shows_what_is_where_without_fetching(machine, monkeypatch, mirr
     shown = command()
     assert shown.exit_code == 0
     assert "mnist): whole" in shown.output
-    assert "is not an IDX file of images" in shown.output
+    assert "is damaged or another file" in shown.output
     assert mirror.asked == []
     assert command("mnist", "--check").exit_code == 0
     assert command("--check").exit_code == 3  # fashion-mnist is damaged where it is

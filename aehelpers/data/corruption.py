@@ -117,7 +117,7 @@ def masking_noise(images, share, seed):
 def salt_and_pepper_noise(images, share, seed):
     """Make each pixel black or white, one as likely as the other, with probability `share`.
 
-    The third noise of Vincent et al. (2010), section 3.3; arguments and result as of
+    The third noise of Vincent et al. (2010), section 3.3; parameters and returns: see
     `masking_noise`.
     """
     images, chance = _chances(images, share, seed)

@@ -41,7 +41,6 @@ CLASS_NAMES = {
 
 NAMES = (*FILES, *(f"{name}-sample" for name in FILES))
 
-SAMPLE_FILES = sources.idx_files(4_000, 1_000)
 _SAMPLES = Path(__file__).parent / "samples"
 _DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
@@ -128,7 +127,7 @@ def load(name):
     found = _find_full(name) if name == full_name else None
     if found is None:
         name = f"{full_name}-sample"
-        arrays = sources.read_set(_SAMPLES / full_name, SAMPLE_FILES)
+        arrays = sources.read_set(_SAMPLES / full_name, sources.SAMPLE_FILES[full_name])
         found = arrays, "the sample that ships with aehelpers"
     dataset = _assemble(name, *found)
     print(

@@ -3,18 +3,18 @@
 MNIST and Fashion-MNIST are four IDX files each. A file may lie in a folder of the
 user's, in the cache, where a package of the system put it, or on a public mirror; in
 every case it counts only if the SHA-256 of its decompressed bytes is the known one.
-Nothing is unpickled, and nothing is decompressed beyond the size it should have.
+Nothing is unpickled.
 """
 
 import contextlib
+import gzip
 import hashlib
 import os
-import struct
 import uuid
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from aehelpers import _progress
 __all__ = [
     "FILES",
     "MIRRORS",
+    "SAMPLE_FILES",
     "DataError",
     "IdxFile",
     "cache_folder",
@@ -31,76 +32,60 @@ __all__ = [
     "read_set",
 ]
 
-N_PIXELS = 28 * 28
+_LARGEST = 2**26  # bytes, more than any of the files has: what is longer is not read to its end
 
 
 class DataError(ValueError):
     """A data file is not what it should be; the message says which and why."""
 
 
-@dataclass(frozen=True)
-class IdxFile:
-    """What one of the four files must be: its name, number of items, and SHA-256 unpacked."""
+class IdxFile(NamedTuple):
+    """One of the four files of a data set, and the SHA-256 of its decompressed bytes."""
 
     name: str
-    n: int
-    sha256: str | None = None
+    sha256: str
 
     @property
-    def holds_images(self):
-        """Whether the file holds images, not labels."""
-        return "images" in self.name
-
-    @property
-    def header(self):
-        """The first bytes of the file: magic number and sizes."""
-        if self.holds_images:
-            return struct.pack(">IIII", 0x803, self.n, 28, 28)
-        return struct.pack(">II", 0x801, self.n)
-
-    @property
-    def size(self):
-        """Bytes of the unpacked file."""
-        return len(self.header) + self.n * (N_PIXELS if self.holds_images else 1)
+    def header_size(self):
+        """Bytes before the pixels, or before the labels."""
+        return 16 if "images" in self.name else 8
 
 
-def idx_files(n_train, n_test, digests=(None,) * 4):
-    """The four files of a data set: training images and labels, test images and labels."""
+def _files(*digests):
+    """Training images and labels, test images and labels."""
+    parts = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
     return tuple(
-        IdxFile(f"{part}-{kind}-ubyte", n, digest)
-        for (part, kind, n), digest in zip(
-            [
-                ("train", "images-idx3", n_train),
-                ("train", "labels-idx1", n_train),
-                ("t10k", "images-idx3", n_test),
-                ("t10k", "labels-idx1", n_test),
-            ],
-            digests,
-            strict=True,
-        )
+        IdxFile(f"{part}-ubyte", digest) for part, digest in zip(parts, digests, strict=True)
     )
 
 
 FILES = {
-    "mnist": idx_files(
-        60_000,
-        10_000,
-        (
-            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-        ),
+    "mnist": _files(
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
-    "fashion-mnist": idx_files(
-        60_000,
-        10_000,
-        (
-            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-        ),
+    "fashion-mnist": _files(
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    ),
+}
+
+SAMPLE_FILES = {
+    "mnist": _files(
+        "df907b1daff37d9019b2398e4c0ee537bb81cab90adf5d8abe5aa6f42ce203e2",
+        "879f54c9fa7f1c5fce6daf8bba0809d673264cca3d0688e6eae5665679e25665",
+        "78a13367dbcc5d0d3423739729d6fbabb3d65721762202c7efd80a31fb88df1a",
+        "2bbe03e836bf26c5e7b798db10917932199fc401ab6048c8bb73872131b5b1fe",
+    ),
+    "fashion-mnist": _files(
+        "d2fd54a634a5392a22b6ad99cab981c43d1938decdede7074521ea8540ed922e",
+        "879f54c9fa7f1c5fce6daf8bba0809d673264cca3d0688e6eae5665679e25665",
+        "343df2d91262cd8bb38c0d8184d35b0aa993ed3eb8ca6416947263fd39588531",
+        "2bbe03e836bf26c5e7b798db10917932199fc401ab6048c8bb73872131b5b1fe",
     ),
 }
 
@@ -127,18 +112,25 @@ def read_set(folder, files):
         If one is missing or is not what it should be.
     """
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda file: read_idx(find_file(folder, file), file), files))
+        return list(pool.map(lambda file: _read_either(folder, file), files))
 
 
-def find_file(folder, file):
-    """The path of an IDX file in `folder`, packed or not."""
-    for path in (Path(folder, f"{file.name}.gz"), Path(folder, file.name)):
+def _read_either(folder, file):
+    """The array of a file, packed or not; one that is damaged does not hide a good one."""
+    errors = []
+    for path in _paths(folder, file):
         try:
-            if path.is_file():
-                return path
-        except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror}") from error
+            if os.path.exists(path):
+                return read_idx(path, file)
+        except DataError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
     raise DataError(f"{Path(folder, file.name)} is missing: expected it there, or with .gz")
+
+
+def _paths(folder, file):
+    return Path(folder, f"{file.name}.gz"), Path(folder, file.name)
 
 
 def read_idx(path, file):
@@ -157,74 +149,24 @@ def read_idx(path, file):
     Raises
     ------
     DataError
-        If it is cut, damaged, of another size or kind, or another file altogether.
+        If it cannot be read, is damaged, or is another file.
     """
-    # gzip adds less than a thousandth to what it cannot pack; whatever is longer is wrong.
-    limit = file.size + file.size // 1000 + 1000
     try:
-        with open(path, "rb") as handle:
-            packed = handle.read(limit)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    return parse_idx(packed, file, path)
-
-
-def parse_idx(packed, file, path):
-    """`read_idx` on the bytes of a file; `path` is what messages call it."""
-    raw = _unpack(packed, file.size, path)
-    _check_header(raw, file, path)
-    if len(raw) != file.size:
-        more = len(raw) > file.size
-        got = f"more than {file.size:,}" if more else f"{len(raw):,}"
-        raise DataError(f"{path} holds {got} bytes unpacked, expected {file.size:,}")
-    if file.sha256 is not None:
-        digest = hashlib.sha256(raw).hexdigest()
-        if digest != file.sha256:
-            raise DataError(
-                f"{path} is damaged or changed: its SHA-256 unpacked is {digest[:12]}…, "
-                f"expected {file.sha256[:12]}…"
-            )
-    array = np.frombuffer(raw, np.uint8, offset=len(file.header))
-    if file.holds_images:
-        return array.reshape(file.n, N_PIXELS)
-    if array.size and array.max() > 9:
-        raise DataError(f"{path} holds the label {array.max()}, expected 0 to 9")
-    return array
-
-
-def _unpack(packed, size, path):
-    """Gunzip if packed, to at most one byte more than `size`."""
-    if packed[:2] != b"\x1f\x8b":
-        return packed[: size + 1]
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        raw = unpacker.decompress(packed, size + 1)
-    except zlib.error as error:
-        raise DataError(f"{path} is a damaged gzip file: {error}") from error
-    if len(raw) <= size and not unpacker.eof:
-        raise DataError(f"{path} is cut: it ends after {len(raw):,} of {size:,} bytes unpacked")
-    if unpacker.unused_data:
-        raise DataError(f"{path} is damaged: the file goes on after the end of its gzip data")
-    return raw
-
-
-def _check_header(raw, file, path):
-    wanted = "images" if file.holds_images else "labels"
-    magics = {b"\0\0\x08\x03": "images", b"\0\0\x08\x01": "labels"}
-    found = magics.get(raw[:4])
-    if found is None:
-        raise DataError(f"{path} is not an IDX file of {wanted}: it starts with {raw[:8]!r}")
-    if found != wanted:
-        raise DataError(f"{path} holds {found} where {wanted} belong")
-    header = file.header
-    if len(raw) < len(header):
-        raise DataError(f"{path} is cut: it ends after {len(raw)} bytes, within its header")
-    if raw[: len(header)] != header:
-        got, expected = (
-            "×".join(str(size) for (size,) in struct.iter_unpack(">I", part[4 : len(header)]))
-            for part in (raw, header)
+        with open(path, "rb") as opened:
+            is_packed = opened.read(2) == b"\x1f\x8b"
+        with (gzip.open if is_packed else open)(path, "rb") as opened:
+            content = opened.read(_LARGEST)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path} cannot be read: {reason}") from error
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != file.sha256:
+        raise DataError(
+            f"{path} is damaged or another file: its SHA-256 unpacked is {digest[:12]}…, "
+            f"expected {file.sha256[:12]}…"
         )
-        raise DataError(f"{path} holds {wanted} of shape {got}, expected {expected}")
+    array = np.frombuffer(content, np.uint8, offset=file.header_size)
+    return array.reshape(-1, 28 * 28) if "images" in file.name else array
 
 
 def cache_folder():
@@ -259,12 +201,11 @@ def fetch(name, *, say=print):
         raise OSError(f"cannot make the cache folder {folder}: {error.strerror}") from error
     mirrors = list(MIRRORS[name])
     for file in FILES[name]:
-        with contextlib.suppress(DataError):
-            path = find_file(folder, file)
-            try:
-                read_idx(path, file)
-                continue
-            except DataError as error:
+        try:
+            _read_either(folder, file)
+            continue
+        except DataError as error:
+            for path in filter(os.path.exists, _paths(folder, file)):
                 say(f"{error}; put aside as {path.name}.damaged, to be fetched again")
                 with contextlib.suppress(FileNotFoundError):  # another run was quicker
                     os.replace(path, f"{path}.damaged")
