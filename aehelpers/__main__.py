@@ -1,6 +1,17 @@
 """``python -m aehelpers`` is the command ``aehelpers``."""
 
-from aehelpers.runner.cli import main
+import importlib.util
+import sys
+
+
+def main():
+    """Run the command line, or say what it needs."""
+    if importlib.util.find_spec("click") is None or importlib.util.find_spec("papermill") is None:
+        sys.exit("what runs notebooks is not installed: pip install 'aehelpers[run]'")
+    from aehelpers.runner.cli import main as command
+
+    command(prog_name="aehelpers")
+
 
 if __name__ == "__main__":
-    main(prog_name="aehelpers")
+    main()

@@ -1,5 +1,8 @@
 """`pyproject.toml`, `constraints.txt` and `environment.yml` held against each other."""
 
+import ast
+import importlib.util
+import sys
 import tomllib
 from pathlib import Path
 
@@ -8,6 +11,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+
+from aehelpers import __main__
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -44,7 +49,7 @@ def test_constraints_are_exact_and_name_no_address():
 
 
 def test_environment_installs_this_package_with_the_constraints():
-    assert "--editable ." in pip_lines()
+    assert "--editable .[run,test]" in pip_lines()
     assert "--constraint constraints.txt" in pip_lines()
 
 
@@ -66,13 +71,28 @@ def test_environment_python_is_one_that_the_package_allows():
     assert not allowed.contains("3.14")
 
 
-def test_every_import_of_the_package_is_declared():
-    """What the package imports must not come by the grace of another dependency."""
-    import ast
-    import sys
+# August 2026; what is not listed, Colab installs.
+COLAB = {
+    "ipython": "7.34.0",
+    "ipywidgets": "7.7.1",
+    "keras": "3.13.2",
+    "matplotlib": "3.10.0",
+    "numpy": "2.1.3",
+    "scikit-learn": "1.6.1",
+    "tensorflow": "2.20.0",
+}
 
+
+@pytest.mark.parametrize("name", COLAB)
+def test_an_installation_leaves_the_versions_of_colab_alone(name):
+    (requirement,) = (r for r in map(Requirement, PROJECT["dependencies"]) if r.name == name)
+    assert requirement.specifier.contains(COLAB[name])
+
+
+def imports(folder):
+    """The third-party distributions that the modules below a folder import."""
     imported = set()
-    for path in (ROOT / "aehelpers").rglob("*.py"):
+    for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 imported |= {alias.name.split(".")[0] for alias in node.names}
@@ -80,8 +100,25 @@ def test_every_import_of_the_package_is_declared():
                 imported.add(node.module.split(".")[0])
     distributions = {"sklearn": "scikit-learn", "IPython": "ipython", "yaml": "pyyaml"}
     third_party = imported - set(sys.stdlib_module_names) - {"aehelpers"}
-    optional = EXTRAS["cluster"]  # asked for where it is missing
-    lines = [*PROJECT["dependencies"], *optional]
-    declared = {canonicalize_name(Requirement(line).name) for line in lines}
-    needed = {canonicalize_name(distributions.get(name, name)) for name in third_party}
-    assert needed <= declared
+    return {canonicalize_name(distributions.get(name, name)) for name in third_party}
+
+
+def declared(*lines):
+    return {canonicalize_name(Requirement(line).name) for line in lines}
+
+
+def test_every_import_of_the_package_is_declared():
+    """What the package imports must not come by the grace of another dependency."""
+    runner = imports(ROOT / "aehelpers" / "runner")
+    others = imports(ROOT / "aehelpers") - runner
+    for folder in ("data", "models", "measures"):
+        others |= imports(ROOT / "aehelpers" / folder)
+    own = declared(*PROJECT["dependencies"])
+    assert others <= own
+    assert runner <= own | declared(*EXTRAS["run"], *EXTRAS["cluster"])
+
+
+def test_the_command_says_what_it_needs_where_that_is_not_installed(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match=r"not installed: pip install 'aehelpers\[run\]'"):
+        __main__.main()
