@@ -237,9 +237,11 @@ def path_grid(paths, ends, labels, *, class_names=None, side=28):
     axes.set_xticks((np.arange(steps) + 0.5) * cell, ["test image", *between, "test image"])
     for row, column in np.ndindex(labels.shape):
         third = labels[row, column] not in ends[row]
-        place = ((column + 1) * cell + 2.5, row * cell + 2.5)
+        corner = ((column + 1) * cell + 2.5, row * cell + 2.5)
         color = PALETTE[4] if third else PALETTE[5]
-        axes.text(*place, labels[row, column], color=color, va="top", fontsize=8, fontweight="bold")
+        axes.text(
+            *corner, labels[row, column], color=color, va="top", fontsize=8, fontweight="bold"
+        )
     for column in (0, steps - 1):
         frame = ((column * cell, 0), cell - 1, len(field) - 1)
         axes.add_patch(mpl.patches.Rectangle(*frame, fill=False, ec=PALETTE[0], lw=1.5))
@@ -392,7 +394,7 @@ def signed_images(
 
 @_picture
 def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, bands=None):
-    """A line for each model: one value after each epoch, or at each place in `x`.
+    """A line for each model: one value after each epoch, or at each position in `x`.
 
     Parameters
     ----------
@@ -411,12 +413,12 @@ def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, ba
     picture = Picture(WIDTH, 3.4)
     axes = picture.add_subplot()
     for order, (label, values) in enumerate(series.items()):
-        places = np.arange(1, len(values) + 1) if x is None else x
-        line = "o-" if len(places) <= 30 else "-"
-        axes.plot(places, values, line, color=_color(label, order), ms=4, label=label)
+        positions = np.arange(1, len(values) + 1) if x is None else x
+        line = "o-" if len(positions) <= 30 else "-"
+        axes.plot(positions, values, line, color=_color(label, order), ms=4, label=label)
         if label in (bands or {}):
             color = _color(label, order)
-            axes.fill_between(places, *bands[label], color=color, alpha=0.25, lw=0)
+            axes.fill_between(positions, *bands[label], color=color, alpha=0.25, lw=0)
     for order, (label, level) in enumerate((levels or {}).items()):
         color = PALETTE[(len(series) + order) % len(PALETTE)]
         axes.axhline(level, color=color, ls="--", lw=1, label=label)
@@ -424,10 +426,10 @@ def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, ba
     axes.set_ylabel(textwrap.fill(axis, 36))  # as high as the figure is
     if log_x:
         axes.set_xscale("log")
-        axes.set_xticks(x, [f"{place:g}" for place in x])
+        axes.set_xticks(x, [f"{position:g}" for position in x])
         axes.minorticks_off()
     else:
-        whole = x is None or all(float(place).is_integer() for place in x)
+        whole = x is None or all(float(position).is_integer() for position in x)
         axes.xaxis.set_major_locator(MaxNLocator(integer=whole, steps=[1, 2, 5, 10]))
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     ends = "; ".join(
@@ -492,12 +494,12 @@ def bars(groups, labels, *, axis):
     picture = Picture(WIDTH, 0.7 + len(labels) * (0.12 + 0.16 * len(groups)))
     axes = picture.add_subplot()
     thickness = 0.8 / len(groups)
-    places = np.arange(len(labels))
+    positions = np.arange(len(labels))
     for order, (label, values) in enumerate(groups.items()):
         offset = (order - (len(groups) - 1) / 2) * thickness
         color = _color(label, order)
-        axes.barh(places + offset, values, thickness * 0.9, color=color, label=label)
-    axes.set_yticks(places, labels)
+        axes.barh(positions + offset, values, thickness * 0.9, color=color, label=label)
+    axes.set_yticks(positions, labels)
     axes.margins(y=0.01)
     axes.invert_yaxis()
     axes.set_xlabel(axis)

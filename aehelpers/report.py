@@ -188,10 +188,15 @@ def passed(results):
     return judged.count(IN_RANGE), len(judged)
 
 
-def show_source(function):
-    """The source of the very function that runs, without its docstring, as a code block."""
+def show_source(*functions):
+    """The source of the very functions that run, without docstrings, as a code block."""
     from IPython.display import Markdown
 
+    return Markdown("```python\n" + "\n\n\n".join(map(_source, functions)) + "\n```")
+
+
+def _source(function):
+    """The source of a function without its docstring."""
     source = textwrap.dedent(inspect.getsource(function))
     definition = ast.parse(source).body[0]
     lines = source.rstrip().splitlines()
@@ -201,7 +206,7 @@ def show_source(function):
         # The blank line that set the docstring apart goes with it.
         while lines[documentation.lineno - 1 :] and not lines[documentation.lineno - 1].strip():
             del lines[documentation.lineno - 1]
-    return Markdown("```python\n" + "\n".join(lines) + "\n```")
+    return "\n".join(lines)
 
 
 def _is_real(cell):

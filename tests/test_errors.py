@@ -69,6 +69,12 @@ def test_mean_by_class():
     assert means.tolist() == [2.0, 5.0]
 
 
+@pytest.mark.filterwarnings("error")
+def test_mean_of_a_class_without_images():
+    means = errors.mean_by_class(np.array([1.0, 3.0]), np.array([0, 0]), 2)
+    np.testing.assert_array_equal(means, [2.0, np.nan])
+
+
 def test_largest_relative_difference():
     assert errors.largest_relative_difference([1.0, -4.0], [1.0, -5.0]) == pytest.approx(0.2)
 

@@ -1,14 +1,15 @@
-"""The programs under the RBM: coins, gradients, steps. More, with an RBM, in test_rbm.py."""
+"""The algorithms of the RBM: gradients, steps, annealing. More, with an RBM, in test_rbm.py."""
 
 import numpy as np
 import pytest
-from scipy.special import logit, softmax
+from scipy.special import expit, logit, softmax
 
 from aehelpers.models import RBM, gibbs, tf
+from aehelpers.models._random import Random
 from tests.machines import binary_states
 
 
-def test_centred_gradient_is_that_of_the_centred_energy(rng):
+def test_centered_gradient_is_that_of_the_centered_energy(rng):
     """Statistics of v − μ and h − λ, given for the plain biases (Melchior et al. 2016)."""
     visible, hidden = rng.random((8, 5), np.float32), rng.random((8, 3), np.float32)
     shares = np.float32([[1 / 4]] * 4 + [[-1 / 4]] * 4)
@@ -16,56 +17,24 @@ def test_centred_gradient_is_that_of_the_centred_energy(rng):
     weights = ((hidden - lam) * shares).T @ (visible - mu)
     hidden_bias = ((hidden - lam) * shares).sum(0) - weights @ mu
     visible_bias = ((visible - mu) * shares).sum(0) - lam @ weights
-    statistics = (gibbs._statistics(visible[s], hidden[s]) for s in (slice(4), slice(4, 8)))
-    found = gibbs._centred(gibbs._difference(*statistics), mu, lam)
+    plain = gibbs.Parameters(
+        gibbs.mean_products(hidden[:4], visible[:4]) - gibbs.mean_products(hidden[4:], visible[4:]),
+        (hidden * shares).sum(0),
+        (visible * shares).sum(0),
+    )
+    found = gibbs.centered(plain, mu, lam)
     for part, expected in zip(found, (weights, hidden_bias, visible_bias), strict=True):
         np.testing.assert_allclose(part, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("bits", [16, 23])
-@pytest.mark.parametrize("compiled", [True, False])
-def test_coins_fall_as_often_as_they_should(compiled, bits):
-    p = np.float32([0, 1e-3, 0.25, 0.5, 1 - 1e-3, 1])
-    probabilities = tf.constant(np.tile(p, (200_000, 1)))
-    share = tosses(compiled, lambda coins: [coins.toss(probabilities)], bits)[0].mean(0)
-    np.testing.assert_allclose(share, p, atol=5 * np.sqrt(0.25 / 200_000))
-    assert share[0] == 0
-    assert share[-1] == 1
-
-
-@pytest.mark.parametrize("bits", [16, 23])
-@pytest.mark.parametrize("compiled", [True, False])
-def test_no_two_tosses_are_the_same(compiled, bits):
-    """Neither in a step, nor in the next one, nor in the sweeps of a step."""
-    fair = tf.fill([10_000], 0.5)
-
-    def toss(coins):
-        steps = [coins.of(step) for step in range(3)]
-        several = [coins, *steps, *(step.of(sweep) for step in steps for sweep in range(3))]
-        return [each.toss(fair) for each in several for _ in range(3)]
-
-    found = np.stack(tosses(compiled, toss, bits))
-    assert np.abs(np.corrcoef(found) - np.eye(len(found))).max() < 0.06  # six standard errors
-    np.testing.assert_array_equal(found, tosses(compiled, toss, bits))
-
-
-def tosses(compiled, function, bits):
-    """What `function` draws with coins of one seed."""
-
-    @tf.function(jit_compile=compiled)
-    def program(seed):
-        return function(gibbs._Coins(seed, compiled=compiled, bits=bits))
-
-    return [tensor.numpy() for tensor in program(tf.constant([1, 2]))]
-
-
 def test_momentum_and_decay_by_hand():
-    rule = gibbs.LearningRule("pcd", 1, True, "grey", 0.5, 0.1)
+    rule = gibbs.LearningRule("pcd", 1, False, "grey", 0.5, 0.1)
     parameters, velocity, gradient = (
         gibbs.Parameters(*(tf.fill(shape, value) for shape in ([2, 3], [2], [3])))
         for value in (2.0, 0.4, 1.0)
     )
-    moved, velocity = gibbs._step(rule, parameters, velocity, gradient, 0.01)
+    state = gibbs.LearningState(parameters, velocity, None, None, None)
+    moved, velocity, *_ = gibbs.ascend(rule, state, gradient, 0.01)
     # The weights: 0.5 * 0.4 + 0.01 * (1 - 0.1 * 2); the biases do not decay.
     np.testing.assert_allclose(velocity.weights, 0.208, rtol=1e-6)
     np.testing.assert_allclose(velocity.hidden_bias, 0.21, rtol=1e-6)
@@ -74,20 +43,51 @@ def test_momentum_and_decay_by_hand():
 
 
 @pytest.mark.parametrize("compiled", [True, False])
-def test_an_epoch_leaves_no_step_out(digits, compiled):
-    """31 steps without learning, but for the last: all images enter the running mean."""
-    images, batches = digits.x_train[:310], np.arange(310, dtype=np.int32).reshape(31, 10)
+@pytest.mark.parametrize("n", [310, 315, 4])
+def test_an_epoch_leaves_no_step_out(digits, compiled, n):
+    """No step learns but for the last one: all images enter the running mean."""
+    images, n_full = digits.x_train[:n], n - n % 10
+    batches, rest = np.arange(n_full, dtype=np.int32).reshape(-1, 10), np.arange(n_full, n)
     model = RBM(5, pixels="grey", batch_size=10)
     state = model._begin(images, np.random.RandomState(0))
-    rates = np.zeros(31, np.float32)
+    rates = np.zeros(-(-n // 10), np.float32)
     rates[-1] = 1  # so that it matters which rate comes when
     mean = state.visible_offset
-    for batch in batches:
-        mean = mean + gibbs.OFFSET_RATE * (images[batch].mean(0) - mean)
-    inputs = images, batches, rates, np.int32([0, 0]), state
+    for start in range(0, n, 10):
+        mean = mean + gibbs.OFFSET_RATE * (images[start : start + 10].mean(0) - mean)
+    inputs = images, batches, rest.astype(np.int32), rates, np.int32([0, 0]), state
     after = gibbs.learn_epoch(model._rule(), *inputs, compiled=compiled)
     np.testing.assert_allclose(after.visible_offset, mean, atol=1e-6)
     assert np.abs(after.parameters.visible_bias - state.parameters.visible_bias).max() > 0.1
+
+
+def test_a_sweep_and_a_clamped_one_in_numpy(rng):
+    """By the same uniform numbers, in the order in which they are drawn."""
+    parameters = gibbs.Parameters(
+        *(rng.normal(0, 1, shape).astype(np.float32) for shape in ((4, 6), 4, 6))
+    )
+    w, b, a = parameters
+    seed = tf.constant([1, 2])
+    visible = rng.integers(2, size=(50, 6)).astype(np.float32)
+    hidden = rng.integers(2, size=(50, 4)).astype(np.float32)
+    observed = rng.random((50, 6)) < 0.5
+
+    def draws(*shapes):
+        random = Random(seed, compiled=False)
+        return [random.uniform_like(tf.zeros(shape)).numpy() for shape in shapes]
+
+    first, second = draws((50, 6), (50, 4))
+    v = first < expit(a + hidden @ w)
+    expected = second < expit(b + v @ w.T)
+    found = gibbs.sweep(parameters, hidden, Random(seed, compiled=False))
+    np.testing.assert_array_equal(found, expected)
+
+    first, second = draws((50, 4), (50, 6))
+    h = first < expit(b + visible @ w.T)
+    expected = np.where(observed, visible, second < expit(a + h @ w))
+    found, p = gibbs.clamped_sweep(parameters, visible, observed, Random(seed, compiled=False))
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_allclose(p, expit(a + h @ w), atol=1e-6)
 
 
 def test_annealing_keeps_the_means(rng):

@@ -8,7 +8,7 @@ from aehelpers.measures import inpainting
 
 COMPLETIONS = [
     inpainting.mean_image_completion,
-    lambda *images: inpainting.nearest_neighbours_completion(*images, n_neighbors=3),
+    lambda *images: inpainting.nearest_neighbours_completion(*images, n_neighbours=3),
     lambda *images: inpainting.ppca_completion(*images, n_components=3),
     inpainting.linear_completion,
 ]
@@ -44,7 +44,7 @@ def test_nearest_neighbours_are_those_of_scikit_learn(rng, monkeypatch, rows):
     train, images = rng.random((60, 20), np.float32), rng.random((9, 20), np.float32)
     observed = np.arange(20) % 3 > 0
     peer = KNeighborsRegressor(4, algorithm="brute").fit(train[:, observed], train)
-    completed = inpainting.nearest_neighbours_completion(train, images, observed, n_neighbors=4)
+    completed = inpainting.nearest_neighbours_completion(train, images, observed, n_neighbours=4)
     missing = ~observed
     np.testing.assert_allclose(
         completed[:, missing], peer.predict(images[:, observed])[:, missing], rtol=1e-5
@@ -54,7 +54,7 @@ def test_nearest_neighbours_are_those_of_scikit_learn(rng, monkeypatch, rows):
 def test_nearest_neighbours_of_masks_of_their_own(rng):
     train, images = rng.random((60, 20), np.float32), rng.random((9, 20), np.float32)
     observed = rng.random((9, 20)) < 0.5
-    completed = inpainting.nearest_neighbours_completion(train, images, observed, n_neighbors=4)
+    completed = inpainting.nearest_neighbours_completion(train, images, observed, n_neighbours=4)
     for image, mask, result in zip(images, observed, completed, strict=True):
         distances = ((train[:, mask] - image[mask]) ** 2).sum(1)
         expected = train[np.argsort(distances)[:4]].mean(0)
@@ -114,5 +114,7 @@ def test_completions_refuse(rng, complete):
     for n_components in (0, 4, 0.9):
         with pytest.raises(ValueError, match="n_components must be a whole number from 1 to 3"):
             inpainting.ppca_completion(train, images, np.ones(4, bool), n_components=n_components)
-    with pytest.raises(ValueError, match="n_neighbors must be a whole number from 1 to 10, got 11"):
-        inpainting.nearest_neighbours_completion(train, images, np.ones(4, bool), n_neighbors=11)
+    with pytest.raises(
+        ValueError, match="n_neighbours must be a whole number from 1 to 10, got 11"
+    ):
+        inpainting.nearest_neighbours_completion(train, images, np.ones(4, bool), n_neighbours=11)

@@ -25,7 +25,7 @@ def test_classifier_learns_once_and_is_kept(few, cache, monkeypatch):
     assert (first.predict(few.x_test).argmax(1) == few.y_test).mean() > 0.8
     assert len(list(cache.iterdir())) == 1
     with monkeypatch.context() as patched:
-        patched.setattr(classifier, "_train_classifier", lambda *_: pytest.fail("trained again"))
+        patched.setattr(classifier, "_train", lambda *_: pytest.fail("trained again"))
         again = classifier.image_classifier(few)
     np.testing.assert_array_equal(again.predict(few.x_test), first.predict(few.x_test))
     others = dataclasses.replace(few, y_train=(few.y_train + 1) % 10)
@@ -38,7 +38,7 @@ def test_classifier_where_the_cache_is_damaged_or_closed(few, cache, monkeypatch
     (kept,) = cache.iterdir()
     kept.write_bytes(kept.read_bytes()[:1000])
     trained = []
-    monkeypatch.setattr(classifier, "_train_classifier", lambda *_: trained.append(1))
+    monkeypatch.setattr(classifier, "_train", lambda *_: trained.append(1))
     classifier.image_classifier(few)
     classifier.image_classifier(few)
     assert len(trained) == 1  # then it was mended

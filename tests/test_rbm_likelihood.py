@@ -4,10 +4,9 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.special import logsumexp
 
 from aehelpers.data import corruption
-from aehelpers.models import RBM, rbm_likelihood
+from aehelpers.models import RBM, rbm_exact, rbm_likelihood
 from tests.machines import binary_states, small_rbm
 
 
@@ -26,22 +25,6 @@ def trained(digits):
     return model.fit(digits.x_train)
 
 
-@pytest.mark.parametrize(("n_visible", "n_hidden"), [(6, 4), (3, 8), (5, 1), (4, 14), (4, 17)])
-def test_exact_is_the_sum_over_all_states(rng, n_visible, n_hidden):
-    model = small_rbm(rng, n_visible, n_hidden)
-    visible = binary_states(n_visible)
-    expected = logsumexp(-model.free_energy(visible))
-    assert rbm_likelihood.log_partition_exact(model) == pytest.approx(expected, abs=1e-4)
-
-
-def test_probabilities_add_up_to_one(rng):
-    model = small_rbm(rng, 7, 5)
-    visible = binary_states(7)
-    log_p = rbm_likelihood.log_likelihood(model, visible, rbm_likelihood.log_partition_exact(model))
-    assert log_p.shape == (128,)
-    assert np.exp(log_p).sum() == pytest.approx(1, abs=1e-4)
-
-
 def test_without_weights_all_is_known(rng):
     """Independent units: ln Z is the sum of their softplus, and AIS has nothing to do."""
     model = small_rbm(rng, 30, 12, scale=0.0)
@@ -49,7 +32,7 @@ def test_without_weights_all_is_known(rng):
         np.logaddexp(0, np.float64(bias)).sum()
         for bias in (model.intercept_visible_, model.intercept_hidden_)
     )
-    assert rbm_likelihood.log_partition_exact(model) == pytest.approx(expected, abs=1e-4)
+    assert rbm_exact.log_partition_exact(model) == pytest.approx(expected, abs=1e-4)
     estimate = rbm_likelihood.log_partition_ais(model, n_chains=50, n_betas=100, random_state=0)
     assert estimate.log_z == pytest.approx(expected, abs=0.05)
     assert estimate.effective_sample_size > 45
@@ -57,7 +40,7 @@ def test_without_weights_all_is_known(rng):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_ais_agrees_with_the_exact_sum(trained, digits, seed):
-    exact = rbm_likelihood.log_partition_exact(trained)
+    exact = rbm_exact.log_partition_exact(trained)
     estimate = rbm_likelihood.log_partition_ais(
         trained, n_betas=2_000, random_state=seed, reverse_from=digits.x_train
     )
@@ -83,7 +66,7 @@ def test_forward_and_reverse_runs_bound_the_truth_on_average(rng):
     """From exact samples the reverse estimate lies above ln Z on average, the forward below."""
     model = small_rbm(rng, 8, 5, scale=1.5)
     visible = binary_states(8)
-    exact = rbm_likelihood.log_partition_exact(model)
+    exact = rbm_exact.log_partition_exact(model)
     p = np.exp(rbm_likelihood.log_likelihood(model, visible, exact))
     samples = visible[rng.choice(256, 4_000, p=p / p.sum())]
     with warnings.catch_warnings():
@@ -108,7 +91,7 @@ def test_forward_and_reverse_runs_bound_the_truth_on_average(rng):
 @pytest.mark.filterwarnings("ignore:the effective sample size")
 def test_z_is_estimated_without_bias_and_better_with_more_sweeps(rng):
     model = small_rbm(rng, 12, 6, scale=4.0)  # so that one sweep is far from enough
-    exact = rbm_likelihood.log_partition_exact(model)
+    exact = rbm_exact.log_partition_exact(model)
 
     def ratios(n_sweeps):
         found = (
@@ -153,66 +136,10 @@ def test_likelihood_takes_an_estimate_as_it_is(trained, digits):
     )
 
 
-def test_the_gradient_is_the_slope(rng):
-    model = small_rbm(rng, 6, 4)
-    images = rng.integers(2, size=(20, 6)).astype(np.float32)
-    exact = rbm_likelihood.expected_gradient(model, images)
-    for part, slope in zip(exact, rbm_likelihood.numeric_gradient(model, images), strict=True):
-        np.testing.assert_allclose(part, slope, atol=1e-8)
-
-
-def test_cd_with_many_sweeps_comes_to_the_gradient(rng):
-    model = small_rbm(rng, 5, 3)
-    images = rng.integers(2, size=(20, 5)).astype(np.float32)
-    exact = rbm_likelihood.expected_gradient(model, images)
-    distances = [
-        np.abs(
-            rbm_likelihood.expected_gradient(model, images, sweeps).weights - exact.weights
-        ).max()
-        for sweeps in (1, 10, 1000)
-    ]
-    assert distances[0] > distances[1] > distances[2]
-    assert distances[2] < 1e-5
-
-
-@pytest.mark.parametrize("n_steps", [1, 3])
-def test_cd_is_what_the_sampled_step_adds_up_on_average(rng, n_steps):
-    model = small_rbm(rng, 4, 3, scale=2.0).set_params(
-        algorithm="cd",
-        n_steps=n_steps,
-        centred=False,
-        pixels="grey",
-        learning_rate=1.0,
-        random_state=0,
-    )
-    images = rng.integers(2, size=(20, 4)).astype(np.float32)
-    expected = rbm_likelihood.expected_gradient(model, images, n_steps)
-    other = rbm_likelihood.expected_gradient(model, images, 4 - n_steps)
-    assert np.abs(expected.weights - other.weights).max() > 0.02
-    before = model._parameters()
-    model.partial_fit(np.tile(images, (20_000, 1)))
-    for new, old, mean in zip(model._parameters(), before, expected, strict=True):
-        np.testing.assert_allclose(new - old, mean, atol=0.005)
-
-
-def test_gradients_that_are_refused(rng):
-    for gradient in (rbm_likelihood.expected_gradient, rbm_likelihood.numeric_gradient):
-        with pytest.raises(ValueError, match="at most 12 visible units, got 13"):
-            gradient(small_rbm(rng, 13, 2), np.zeros((2, 13)))
-        with pytest.raises(ValueError, match="at most 12 hidden units, got 13"):
-            gradient(small_rbm(rng, 3, 13), np.zeros((2, 3)))
-        with pytest.raises(ValueError, match=r"shape \(n, 3\), got \(2, 4\)"):
-            gradient(small_rbm(rng, 3, 2), np.zeros((2, 4)))
-        with pytest.raises(ValueError, match="images must be 0 or 1"):
-            gradient(small_rbm(rng, 3, 2), np.full((2, 3), 0.5))
-    with pytest.raises(ValueError, match="sweeps must be a whole number of at least 1"):
-        rbm_likelihood.expected_gradient(small_rbm(rng, 3, 2), np.zeros((2, 3)), 0)
-
-
 def test_what_is_refused(trained, rng):
     big = small_rbm(rng, 10, 26)
     with pytest.raises(ValueError, match="at most 25 units, got 26: use log_partition_ais"):
-        rbm_likelihood.log_partition_exact(big)
+        rbm_exact.log_partition_exact(big)
     for name in ("n_chains", "n_betas", "n_reverse_chains"):
         for value in (1, 0, 2.5, "many"):
             with pytest.raises(ValueError, match=f"{name} must be a whole number of at least 2"):
@@ -227,6 +154,6 @@ def test_what_is_refused(trained, rng):
     ):
         with pytest.raises(ValueError, match=message):
             rbm_likelihood.log_partition_ais(trained, reverse_from=images)
-    for use in (rbm_likelihood.log_partition_exact, rbm_likelihood.log_partition_ais):
+    for use in (rbm_exact.log_partition_exact, rbm_likelihood.log_partition_ais):
         with pytest.raises(ValueError, match="not fitted yet"):
             use(RBM())

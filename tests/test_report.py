@@ -107,6 +107,8 @@ class Owner:
 )
 def test_show_source(function, source):
     assert report.show_source(function).data == f"```python\n{source}\n```"
+    both = report.show_source(bare, function).data
+    assert both == f"```python\ndef bare(x):\n    return x + 2\n\n\n{source}\n```"
 
 
 def test_layers_with_shapes_and_parameters():

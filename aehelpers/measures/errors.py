@@ -1,4 +1,4 @@
-"""Measures of what a model makes of images, and PCA, which it is held against."""
+"""Errors of reconstructions, with their floors, and PCA as the baseline."""
 
 from dataclasses import dataclass
 
@@ -148,8 +148,13 @@ def largest_relative_difference(values, reference):
 
 
 def mean_by_class(values, labels, n_classes=10):
-    """The mean of `values`, shape (n,), over the images of each class, shape (n_classes,)."""
-    return np.bincount(labels, values, n_classes) / np.bincount(labels, minlength=n_classes)
+    """The mean of `values`, shape (n,), over the images of each class, shape (n_classes,).
+
+    NaN for a class without images.
+    """
+    counts = np.bincount(labels, minlength=n_classes)
+    sums = np.bincount(labels, values, n_classes)
+    return np.divide(sums, counts, out=np.full(n_classes, np.nan), where=counts > 0)
 
 
 def _mean(measure, per_image, images, others):

@@ -1,4 +1,4 @@
-"""Filling in missing pixels without a Boltzmann machine: what one is held against."""
+"""Baselines of inpainting: filling in missing pixels without a Boltzmann machine."""
 
 import numpy as np
 from scipy import linalg
@@ -54,22 +54,22 @@ def mean_image_completion(x_train, images, observed):
     return np.where(observed, images, x_train.mean(0, dtype=np.float64).astype(np.float32))
 
 
-def nearest_neighbours_completion(x_train, images, observed, *, n_neighbors=10):
+def nearest_neighbours_completion(x_train, images, observed, *, n_neighbours=10):
     """Missing pixels from the mean of the training images nearest on the observed pixels.
 
-    Parameters and returns as of `mean_image_completion`.
+    Parameters and returns: see `mean_image_completion`.
     """
     images, observed = _observed_part(x_train, images, observed)
-    check_int_up_to(len(x_train), n_neighbors=n_neighbors)
+    check_int_up_to(len(x_train), n_neighbours=n_neighbours)
     means = [
-        x_train[_nearest(x_train, images[rows], observed[rows], n_neighbors)].mean(1)
+        x_train[_nearest(x_train, images[rows], observed[rows], n_neighbours)].mean(1)
         for rows in gen_batches(len(images), 1_000)
     ]
     return np.where(observed, images, np.concatenate(means))
 
 
-def _nearest(x_train, clamped, observed, n_neighbors):
-    """Indices of the nearest training images on the observed pixels, (n, n_neighbors).
+def _nearest(x_train, clamped, observed, n_neighbours):
+    """Indices of the nearest training images on the observed pixels, (n, n_neighbours).
 
     Σ_observed (x − t)² is, but for what does not depend on t, Σ_observed t² − 2 x·t: two
     products, for any masks.
@@ -81,10 +81,10 @@ def _nearest(x_train, clamped, observed, n_neighbors):
         block = x_train[rows]
         new = mask @ (block**2).T - 2 * clamped @ block.T
         distances = np.hstack([distances, new])
-        places = np.broadcast_to(np.arange(rows.start, rows.stop), new.shape)
-        nearest = np.hstack([nearest, places])
-        kept = np.argpartition(distances, min(n_neighbors, distances.shape[1]) - 1, axis=1)
-        kept = kept[:, :n_neighbors]
+        indices = np.broadcast_to(np.arange(rows.start, rows.stop), new.shape)
+        nearest = np.hstack([nearest, indices])
+        kept = np.argpartition(distances, min(n_neighbours, distances.shape[1]) - 1, axis=1)
+        kept = kept[:, :n_neighbours]
         nearest = np.take_along_axis(nearest, kept, 1)
         distances = np.take_along_axis(distances, kept, 1)
     return nearest
@@ -96,7 +96,7 @@ def ppca_completion(x_train, images, observed, *, n_components=100):
     The model is x = μ + Wz + ε with z ~ N(0, I), ε ~ N(0, σ²I) (Tipping and Bishop 1999);
     given the observed pixels o, z has the mean (σ²I + W_oᵀW_o)⁻¹ W_oᵀ(x_o − μ_o).
 
-    Parameters and returns as of `mean_image_completion`; some values lie outside [0, 1].
+    Parameters and returns: see `mean_image_completion`; some values lie outside [0, 1].
     """
     images, observed = _observed_part(x_train, images, observed)
     check_int_up_to(min(len(x_train), x_train.shape[1]) - 1, n_components=n_components)
@@ -125,7 +125,7 @@ def linear_completion(x_train, images, observed, *, ridge=1e-4):
     Of the two systems the smaller is solved. No linear method has a smaller squared error on
     the training images, but for the ridge.
 
-    Parameters and returns as of `mean_image_completion`, and `ridge`, above 0, a variance;
+    Parameters and returns: see `mean_image_completion`, and `ridge`, above 0, a variance;
     some values lie outside [0, 1].
     """
     images, observed = _observed_part(x_train, images, observed)

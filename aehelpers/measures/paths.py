@@ -16,7 +16,7 @@ __all__ = [
 
 
 def random_pairs(labels, n_pairs, seed, *, same):
-    """Places of images in pairs: the first at random, the second from those that fit it.
+    """Indices of random pairs of images of the same, or of different, classes.
 
     Parameters
     ----------

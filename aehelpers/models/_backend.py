@@ -48,3 +48,6 @@ with _native_stderr_held_back():
             "unset KERAS_BACKEND or set it to tensorflow"
         )
     tf.config.list_physical_devices()
+
+# Keras' `predict` warns on stderr where several models predict in one process.
+tf.get_logger().setLevel("ERROR")

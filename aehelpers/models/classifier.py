@@ -6,14 +6,19 @@ import random
 
 import numpy as np
 
+from aehelpers._files import replacing
 from aehelpers.data import sources
-from aehelpers.models import _storage
 from aehelpers.models._backend import keras
-from aehelpers.models.epoch_fit import FunctionalEpochModel, cosine_schedule
+from aehelpers.models.epoch_fit import EpochFit, cosine_schedule
 
 __all__ = ["image_classifier"]
 
-_CLASSIFIER = "classifier-1"  # with a number that grows when the network or its training change
+_VERSION = "classifier-2"  # to be changed when the network or its training change
+
+
+@keras.saving.register_keras_serializable(package="aehelpers")
+class Classifier(EpochFit, keras.Sequential):
+    """Layers in a row, that train an epoch at a time."""
 
 
 def image_classifier(dataset):
@@ -32,34 +37,33 @@ def image_classifier(dataset):
     keras.Model
         Its `predict` gives the probability of each class, shape (n, n_classes).
     """
-    n_classes = len(dataset.class_names)
-    images = hidden = keras.Input((dataset.x_train.shape[1],))
-    for place, (size, activation) in enumerate(((512, "relu"), (n_classes, "softmax"))):
-        start = keras.initializers.GlorotUniform(seed=place)
-        hidden = keras.layers.Dense(size, activation, kernel_initializer=start)(hidden)
-    model = FunctionalEpochModel(images, hidden)
+    start = [keras.initializers.GlorotUniform(seed=seed) for seed in range(2)]
+    model = Classifier(
+        [
+            keras.Input((dataset.x_train.shape[1],)),
+            keras.layers.Dense(512, "relu", kernel_initializer=start[0]),
+            keras.layers.Dense(len(dataset.class_names), "softmax", kernel_initializer=start[1]),
+        ]
+    )
     digest = hashlib.sha256(np.ascontiguousarray(dataset.x_train))
     digest.update(np.ascontiguousarray(dataset.y_train))
-    folder = sources.cache_folder() / "classifiers"
-    path = folder / f"{dataset.name}-{_CLASSIFIER}-{digest.hexdigest()[:16]}.npz"
-    names = [f"array_{place}" for place in range(len(model.get_weights()))]
+    name = f"{dataset.name}-{_VERSION}-{digest.hexdigest()[:16]}.weights.h5"
+    path = sources.cache_folder() / "classifiers" / name
     try:
-        _, arrays = _storage.read(path, _CLASSIFIER, names)
-        model.set_weights(list(arrays.values()))
-    except (OSError, ValueError):
-        _train_classifier(model, dataset)
-        with contextlib.suppress(OSError):  # a cache that cannot be written is no failure
-            folder.mkdir(parents=True, exist_ok=True)
-            arrays = dict(zip(names, model.get_weights(), strict=True))
-            _storage.write(path, _CLASSIFIER, {}, arrays)
+        model.load_weights(path)
+    except Exception:  # of h5py, Keras and the system: none there, or damaged
+        _train(model, dataset)
+        with contextlib.suppress(OSError), replacing(path) as partial:
+            model.save_weights(partial)
     return model
 
 
-def _train_classifier(model, dataset, *, epochs=6, batch_size=128):
+def _train(model, dataset, *, epochs=6, batch_size=128):
+    """Fit the classifier, and leave the state of the caller's random numbers as it was."""
     batch_size = min(batch_size, len(dataset.x_train))
     schedule = cosine_schedule(len(dataset.x_train), batch_size, epochs, peak=0.003)
     model.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy")
-    state = random.getstate()  # what is drawn here must not change what the caller draws
+    state = random.getstate()
     random.seed(0)
-    model.fit(dataset.x_train, dataset.y_train, batch_size=batch_size, epochs=epochs, verbose=0)
+    model.fit(dataset.x_train, dataset.y_train, batch_size, epochs, verbose=0)
     random.setstate(state)

@@ -1,8 +1,9 @@
 """A restricted Boltzmann machine (Smolensky 1986; Hinton 2002) as a scikit-learn estimator.
 
-Trained by contrastive divergence or with persistent chains, centred or not; with its
+Trained by contrastive divergence or with persistent chains, centered or not; with its
 free energy, its samples, and completion of missing pixels by a clamped Gibbs chain.
-ln Z and the likelihood are in `models.rbm_likelihood`, the loops in `models.gibbs`.
+The algorithms are in `models.gibbs`, ln Z and the likelihood in `models.rbm_likelihood`,
+sums over all states in `models.rbm_exact`.
 
 It stands where `sklearn.neural_network.BernoulliRBM` does, and agrees with it where both
 do the same. Left out: units that are not binary.
@@ -26,21 +27,18 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from aehelpers import _progress
-from aehelpers._checks import check_int, is_int
+from aehelpers._checks import check_int
 from aehelpers.data import corruption
-from aehelpers.models import _storage as storage
 from aehelpers.models import gibbs
 from aehelpers.models._backend import tf
 
-__all__ = ["RBM", "all_states"]
+__all__ = ["RBM"]
 
-MOST_HIDDEN_UNITS = 20  # for a completion that sums over all hidden states
-_ROWS = 10_000  # images at a time where they are only looked at
-_CHAINS = 2_000  # chains at a time where they run
-_WATCHED = 1_000  # images by which training is watched
+_ROWS = 10_000  # batch size for scoring
+_CHAINS = 2_000  # batch size for sampling
+_WATCHED = 1_000  # images used to monitor training
 _WORTH_COMPILING = 2e10  # multiplications in all of `fit`; XLA takes a second or two
 _ROUNDING = 1e-6  # how far outside [0, 1] a value is taken for 0 or 1
-_FORMAT = "RBM, version 1"
 
 
 class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -55,8 +53,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     learning_rate : float, above 0
         Of the mean gradient over a batch.
     batch_size : int
-        Images in a batch, at most all of them. What does not fill a batch at the end of
-        an epoch, whose order is random, waits for the next.
+        Images in a batch; the last of an epoch takes what is left.
     n_iter : int
         Epochs: passes over the training set.
     verbose : int
@@ -72,7 +69,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Gibbs sweeps between two updates: the k of CD-k and PCD-k.
     n_chains : int, optional
         Chains of PCD; as many as `batch_size` unless given.
-    centred : bool
+    centered : bool
         Take the gradient for v − μ and h − λ, with running means μ and λ of the data
         (Montavon and Müller 2012). It does not matter then whether ink is 1 or 0.
     final_learning_rate : float, optional
@@ -132,7 +129,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         "algorithm": [StrOptions({"pcd", "cd"})],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
         "n_chains": [None, Interval(Integral, 1, None, closed="left")],
-        "centred": ["boolean"],
+        "centered": ["boolean"],
         "final_learning_rate": [None, Interval(Real, 0, None, closed="left")],
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
@@ -151,7 +148,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         algorithm="pcd",
         n_steps=1,
         n_chains=None,
-        centred=True,
+        centered=True,
         final_learning_rate=None,
         momentum=0.0,
         weight_decay=0.0,
@@ -166,7 +163,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.algorithm = algorithm
         self.n_steps = n_steps
         self.n_chains = n_chains
-        self.centred = centred
+        self.centered = centered
         self.final_learning_rate = final_learning_rate
         self.momentum = momentum
         self.weight_decay = weight_decay
@@ -200,7 +197,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         FloatingPointError
             If the weights are no longer finite. Those of the epoch before are kept.
         """
-        with self._as_before_if_refused():
+        with self._rollback_on_error():
             X = self._check_images(X, reset=True)
             if held_out is not None:
                 held_out = self._check_images(held_out, reset=False)
@@ -209,18 +206,21 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.history_ = {}
         watched = self._watched_images(X, held_out)
         batch_size = min(self.batch_size, len(X))
-        n_batches = len(X) // batch_size
-        rates = self._rates(self.n_iter * n_batches).reshape(self.n_iter, n_batches)
+        n_batches, n_left = divmod(len(X), batch_size)
+        n_steps = n_batches + (n_left > 0)
+        rates = self._rates(self.n_iter * n_steps).reshape(self.n_iter, n_steps)
         work = 5 * X.size * self.n_components * self.n_iter * self.n_steps
         compiled = work > _WORTH_COMPILING
         images = tf.constant(X)
         shown = {} if self.verbose else {"disable": True}
         with _progress.bar(total=self.n_iter, unit="epoch", **shown) as bar:
             for epoch in range(1, self.n_iter + 1):
-                order = rng.permutation(len(X))[: n_batches * batch_size].astype(np.int32)
-                batches = order.reshape(n_batches, batch_size)
-                inputs = images, batches, rates[epoch - 1], _seed(rng), state
-                state = gibbs.learn_epoch(self._rule(), *inputs, compiled=compiled)
+                order = rng.permutation(len(X)).astype(np.int32)
+                batches = order[: len(X) - n_left].reshape(n_batches, batch_size)
+                inputs = images, batches, order[len(X) - n_left :], rates[epoch - 1]
+                state = gibbs.learn_epoch(
+                    self._rule(), *inputs, _seed(rng), state, compiled=compiled
+                )
                 self._keep(state, f"epoch {epoch}")
                 bar.set_postfix(self._watch(watched))
                 bar.update()
@@ -243,14 +243,16 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             Itself.
         """
         first = not hasattr(self, "components_")
-        with self._as_before_if_refused():
+        with self._rollback_on_error():
             X = self._check_images(X, reset=first)
         if not hasattr(self, "random_state_"):
             self.random_state_ = check_random_state(self.random_state)
         state = self._begin(X, self.random_state_) if first else self._state()
-        batch = np.arange(len(X), dtype=np.int32)[np.newaxis]
-        inputs = X, batch, np.float32([self.learning_rate]), _seed(self.random_state_), state
-        state = gibbs.learn_epoch(self._rule(), *inputs, compiled=False)
+        batches, rest = np.arange(len(X), dtype=np.int32)[np.newaxis], np.empty(0, np.int32)
+        inputs = X, batches, rest, np.float32([self.learning_rate])
+        state = gibbs.learn_epoch(
+            self._rule(), *inputs, _seed(self.random_state_), state, compiled=False
+        )
         self._keep(state, "this step")
         return self
 
@@ -258,7 +260,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return gibbs.LearningRule(
             self.algorithm,
             int(self.n_steps),
-            bool(self.centred),
+            bool(self.centered),
             self.pixels,
             float(self.momentum),
             float(self.weight_decay),
@@ -272,7 +274,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """Small random weights, visible biases for which the pixels have the means of the data."""
         n, n_features = X.shape
         means = (X > 0.5).mean(0) if self.pixels == "thresholded" else X.mean(0, dtype=np.float64)
-        self._place(
+        self._initialize(
             rng.normal(0, 0.01, (self.n_components, n_features)),
             np.zeros(self.n_components),
             logit((n * means + 1) / (n + 2)),
@@ -281,8 +283,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.h_samples_ = rng.randint(2, size=self.h_samples_.shape).astype(np.float32)
         return self._state()
 
-    def _place(self, components, intercept_hidden, intercept_visible, pixel_means):
-        """Take these parameters, as at the beginning of training."""
+    def _initialize(self, components, intercept_hidden, intercept_visible, pixel_means):
+        """Set parameters, chains and offsets as at the beginning of training."""
         n_components, n_features = components.shape
         self.components_ = np.array(components, np.float32)
         self.intercept_hidden_ = np.array(intercept_hidden, np.float32)
@@ -308,7 +310,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return tf.nest.map_structure(tf.constant, state)
 
     def _keep(self, state, when):
-        """Take over what training has come to, if it is finite."""
+        """Set the attributes to a state of learning, if it is finite."""
         state = tf.nest.map_structure(lambda tensor: tensor.numpy(), state)
         if not all(np.isfinite(part).all() for part in state.parameters):
             raise FloatingPointError(
@@ -325,15 +327,12 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
         They are drawn with a seed of their own: to watch does not change what is learned.
         """
-        rng = np.random.RandomState(0)
         parts = [X[:: -(-len(X) // _WATCHED)]]
         if held_out is not None:
             parts.append(held_out[:_WATCHED])
-        if self.pixels == "sampled":
-            return [(rng.random_sample(part.shape) < part).astype(np.float32) for part in parts]
-        if self.pixels == "thresholded":
-            return [(part > 0.5).astype(np.float32) for part in parts]
-        return parts
+        if self.pixels == "grey":
+            return parts
+        return [corruption.binarize(part, 0, how=self.pixels) for part in parts]
 
     def _watch(self, watched):
         """Add an entry to each list of the history; give the new ones, rounded."""
@@ -358,7 +357,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """p(h = 1 | v = X), shape (n_samples, n_components), of the dtype of `X`."""
         check_is_fitted(self)
         X = self._check_images(X, reset=False, dtype=(np.float64, np.float32))
-        return _hidden_given(X, self.components_, self.intercept_hidden_)
+        parameters = gibbs.Parameters(*(part.astype(X.dtype) for part in self._parameters()))
+        return gibbs.hidden_given(parameters, X).numpy()
 
     def free_energy(self, X):
         """F(v) = −a·v − Σⱼ softplus(bⱼ + (Wv)ⱼ) = −ln Σ_h exp(−E(v, h)).
@@ -374,14 +374,9 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._check_images(X, reset=False)
-        return np.concatenate([self._free_energy(X[rows]) for rows in gen_batches(len(X), _ROWS)])
-
-    def _free_energy(self, v):
-        total = self._hidden_input(v)  # b + Wv
-        return -v @ np.float64(self.intercept_visible_) - _softplus(total).sum(1)
-
-    def _hidden_input(self, v):
-        return np.float64(v) @ np.float64(self.components_.T) + self.intercept_hidden_
+        parameters = gibbs.Parameters(*map(np.float64, self._parameters()))
+        blocks = (np.float64(X[rows]) for rows in gen_batches(len(X), _ROWS))
+        return np.concatenate([gibbs.free_energy(parameters, block) for block in blocks])
 
     def energy(self, v, h):
         """E(v, h) = −a·v − b·h − h·Wv of each pair, shape (n_visible_states, n_hidden_states).
@@ -428,7 +423,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _gain_of_a_flip(self, v, pixels):
         """F(v) less the free energy with one pixel of each image the other way round."""
         change = 1 - 2 * v[np.arange(len(v)), pixels].astype(np.float64)
-        total = self._hidden_input(v)
+        total = np.float64(v) @ np.float64(self.components_.T) + self.intercept_hidden_
         flipped = total + change[:, np.newaxis] * self.components_[:, pixels].T
         gain = (_softplus(flipped) - _softplus(total)).sum(1)
         return gain + change * self.intercept_visible_[pixels]
@@ -460,13 +455,12 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 self.random_state_ = check_random_state(self.random_state)
             random_state = self.random_state_
         rng = check_random_state(random_state)
+        free = np.zeros(v.shape[1], bool)
         results = [
-            gibbs.clamped_sweeps(
-                self._parameters(), v[rows], np.zeros(v.shape[1], bool), sweeps, 0, _seed(rng)
-            )[int(probabilities)]
+            gibbs.run_chains(self._parameters(), v[rows], free, sweeps, 0, _seed(rng))
             for rows in gen_batches(len(v), _CHAINS)
         ]
-        return np.concatenate(results)
+        return np.concatenate([states[int(probabilities)] for states in results])
 
     def complete(self, images, observed, *, sweeps=150, burn_in=50, chains=1, random_state=None):
         """Fill in missing pixels by Gibbs sampling with the observed ones clamped.
@@ -489,7 +483,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             enough where the observed pixels leave one answer only; a missing half may
             leave several, between which a chain seldom moves.
         random_state : int or RandomState, optional
-            That of the estimator unless given.
+            That of the estimator unless given. What an image gets of the random numbers
+            depends on the images beside it in the call.
 
         Returns
         -------
@@ -512,50 +507,14 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         for rows in gen_batches(len(images), max(1, _CHAINS // chains)):
             given, mask = np.repeat(images[rows], chains, 0), np.repeat(observed[rows], chains, 0)
             drawn = (rng.random_sample(given.shape) < self.pixel_means_).astype(np.float32)
-            *_, means = gibbs.clamped_sweeps(
-                self._parameters(), np.where(mask, given, drawn), mask, sweeps, burn_in, _seed(rng)
+            start = np.where(mask, given, drawn)
+            *_, means = gibbs.run_chains(
+                self._parameters(), start, mask, sweeps, burn_in, _seed(rng)
             )
             parts.append(means.reshape(-1, chains, images.shape[1]).mean(1))
         return np.where(observed, images, np.concatenate(parts))
 
-    def complete_exact(self, images, observed):
-        """The mean of the missing pixels given the observed ones, summed over all hidden states.
-
-        What `complete` estimates. ln p(h | o) = b·h + Σ_observed vᵢ(a + Wᵀh)ᵢ +
-        Σ_missing softplus(a + Wᵀh)ᵢ + const, and the mean of p(v | h) under it.
-
-        Parameters and returns as of `complete`.
-
-        Raises
-        ------
-        ValueError
-            As `complete`, and if there are more than 20 hidden units.
-        """
-        images, observed = self._check_completion(images, observed)
-        if len(self.components_) > MOST_HIDDEN_UNITS:
-            raise ValueError(
-                f"complete_exact sums over all hidden states, of at most {MOST_HIDDEN_UNITS} "
-                f"units, got {len(self.components_)}: use complete"
-            )
-        clamped, missing = images * observed, (~observed).astype(np.float32)
-        best = np.full((len(images), 1), -np.inf, np.float32)
-        weight, mean = np.zeros_like(best), np.zeros_like(images)
-        for states in all_states(len(self.components_)):
-            total = tf.matmul(states, self.components_) + self.intercept_visible_
-            log_p = (
-                tf.linalg.matvec(states, self.intercept_hidden_)
-                + tf.matmul(clamped, total, transpose_b=True)
-                + tf.matmul(missing, tf.nn.softplus(total), transpose_b=True)
-            )
-            # Sums are kept relative to the largest term so far.
-            higher = tf.maximum(best, tf.reduce_max(log_p, 1, keepdims=True))
-            shrunk, p = tf.exp(best - higher), tf.exp(log_p - higher)
-            weight = weight * shrunk + tf.reduce_sum(p, 1, keepdims=True)
-            mean = mean * shrunk + tf.matmul(p, tf.sigmoid(total))
-            best = higher
-        return np.where(observed, images, np.asarray(mean / weight))
-
-    # Files, and checks
+    # Checks
 
     @classmethod
     def from_parameters(
@@ -583,52 +542,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         arrays["pixel_means"] = np.asarray(pixel_means, np.float32)
         _check_shapes(**arrays)
         rbm = cls(len(arrays["components"]), **parameters)
-        rbm._place(**arrays)
-        return rbm
-
-    def save(self, path):
-        """Write the estimator to a file, without pickle: parameters, weights, chains, history.
-
-        A `random_state` that is not an integer is not kept. The file is written beside
-        its place and moved there, so that a cut leaves what was there before.
-        """
-        check_is_fitted(self)
-        settings = self.get_params()
-        if not is_int(settings["random_state"]):
-            settings["random_state"] = None
-        about = {"settings": settings, "history": getattr(self, "history_", {})}
-        arrays = {name: getattr(self, name) for name in _STORED}
-        arrays.update(zip(_VELOCITY, self._velocity, strict=True))
-        storage.write(path, _FORMAT, about, arrays)
-
-    @classmethod
-    def load(cls, path):
-        """The estimator that `save` wrote.
-
-        Raises
-        ------
-        ValueError
-            If the file is cut, damaged, or not an RBM.
-        OSError
-            If it cannot be read.
-        """
-        about, arrays = storage.read(path, _FORMAT, (*_STORED, *_VELOCITY))
-        try:
-            rbm = cls.from_parameters(
-                arrays["components_"],
-                arrays["intercept_hidden_"],
-                arrays["intercept_visible_"],
-                pixel_means=arrays["pixel_means_"],
-            ).set_params(**about["settings"])
-            rbm._validate_params()
-            for name in _STORED:
-                if arrays[name].shape[1:] != getattr(rbm, name).shape[1:]:
-                    raise ValueError(f"{name} has shape {arrays[name].shape}")
-                setattr(rbm, name, arrays[name])
-            rbm._velocity = tuple(arrays[name] for name in _VELOCITY)
-            rbm.history_ = about["history"]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise storage.refusal(path, _FORMAT, error) from error
+        rbm._initialize(**arrays)
         return rbm
 
     def __sklearn_tags__(self):
@@ -650,8 +564,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return np.clip(X, 0, 1) if low < 0 or high > 1 else X
 
     @contextlib.contextmanager
-    def _as_before_if_refused(self):
-        """Bad input leaves what the estimator knows of its input as it was."""
+    def _rollback_on_error(self):
+        """Bad input leaves what the estimator knows of its features as it was."""
         names = ("n_features_in_", "feature_names_in_")
         before = {name: value for name, value in vars(self).items() if name in names}
         try:
@@ -673,33 +587,9 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return images, observed
 
 
-_STORED = (
-    "components_",
-    "intercept_hidden_",
-    "intercept_visible_",
-    "pixel_means_",
-    "hidden_means_",
-    "h_samples_",
-)
-_VELOCITY = ("velocity_components", "velocity_hidden", "velocity_visible")
-
-
-def all_states(n_units, *, at_once=4_096):
-    """All states of so many binary units, in arrays of shape (at most `at_once`, n_units)."""
-    for rows in gen_batches(2**n_units, at_once):
-        numbers = np.arange(rows.start, rows.stop)[:, np.newaxis]
-        yield (numbers >> np.arange(n_units) & 1).astype(np.float32)
-
-
 def _softplus(x):
     """ln(1 + eˣ), in a third of the time of `numpy.logaddexp`."""
     return tf.nn.softplus(x).numpy()
-
-
-def _hidden_given(v, components, intercept):
-    p = v @ components.T
-    p += intercept
-    return expit(p, out=p)
 
 
 def _seed(rng):

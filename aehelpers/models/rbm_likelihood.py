@@ -1,34 +1,28 @@
-"""ln Z of a restricted Boltzmann machine, and with it the likelihood of images.
+"""ln Z of a restricted Boltzmann machine by sampling, and with it the likelihood of images.
 
-Exact where all states of the hidden units can be summed over; by annealed importance
-sampling (Neal 2001; Salakhutdinov and Murray 2008) where they cannot.
+By annealed importance sampling (Neal 2001; Salakhutdinov and Murray 2008), for machines
+that are too large for the exact sum of `models.rbm_exact`.
 """
 
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, logit, logsumexp, softmax
+from scipy.special import expit, logit
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from aehelpers._checks import check_int
 from aehelpers.models import gibbs
-from aehelpers.models.rbm import all_states
 
 __all__ = [
     "LogPartition",
-    "expected_gradient",
     "log_likelihood",
     "log_partition_ais",
-    "log_partition_exact",
-    "numeric_gradient",
 ]
 
-MOST_HIDDEN_UNITS = 25
-MOST_UNITS_IN_SUMS = 12  # that run over all states in one array
 FEWEST_EFFECTIVE_SAMPLES = 10
-_LEAST_MEAN = 0.001  # of a unit of the base-rate model, so that it can reach every state
+_LEAST_MEAN = 0.001  # base-rate means are clipped to [0.001, 0.999], to reach every state
 
 
 @dataclass(frozen=True)
@@ -63,36 +57,6 @@ class LogPartition:
     n_betas: int
 
 
-def log_partition_exact(rbm):
-    """ln Z, by summing over all hidden states.
-
-    ln Z = ln Σ_h exp(b·h + Σᵢ softplus(a + Wᵀh)ᵢ), some thousand states at a time.
-
-    Parameters
-    ----------
-    rbm : models.RBM
-        Fitted, with at most 25 hidden units. 20 take some seconds, each more doubles it.
-
-    Returns
-    -------
-    float
-        In nats.
-
-    Raises
-    ------
-    ValueError
-        If there are more hidden units.
-    """
-    check_is_fitted(rbm)
-    n_hidden = len(rbm.components_)
-    if n_hidden > MOST_HIDDEN_UNITS:
-        raise ValueError(
-            f"log_partition_exact sums over all hidden states, of at most {MOST_HIDDEN_UNITS} "
-            f"units, got {n_hidden}: use log_partition_ais"
-        )
-    return gibbs.log_sum_over_hidden(_parameters(rbm))
-
-
 def log_partition_ais(
     rbm,
     *,
@@ -109,7 +73,7 @@ def log_partition_ais(
     The chains begin at the base-rate model, whose units are independent: the pixels have
     the means of the training images, the hidden units their mean p(h | v) (fair coins
     for an RBM that did not learn here). They pass through the
-    distributions of `models.gibbs.annealed_log_weights` to the RBM, on which these
+    distributions of `models.gibbs.annealing_step` to the RBM, on which these
     means stay about what they are. Along a straight line of all parameters to the same end
     the effective sample size is several times smaller; starting from fair coins is several
     nats too optimistic (Salakhutdinov and Murray 2008).
@@ -192,13 +156,11 @@ def _mean_of_weights(log_weights):
 
 def _log_weights(rbm, base, betas, visible, n_sweeps, rng):
     seed = rng.randint(np.iinfo(np.int32).max, size=2, dtype=np.int32)
-    return gibbs.annealed_log_weights(
-        _parameters(rbm), base, betas, np.float32(visible), n_sweeps, seed
+    n_sweeps = np.int32(n_sweeps)
+    log_weights = gibbs.annealed_log_weights(
+        rbm._parameters(), base, betas, np.float32(visible), n_sweeps, seed
     )
-
-
-def _parameters(rbm):
-    return gibbs.Parameters(rbm.components_, rbm.intercept_hidden_, rbm.intercept_visible_)
+    return log_weights.numpy()
 
 
 def _log_z_of_independent(units):
@@ -223,99 +185,6 @@ def log_likelihood(rbm, images, log_z):
     """
     log_z = log_z.log_z if isinstance(log_z, LogPartition) else float(log_z)
     return -rbm.free_energy(images) - log_z
-
-
-def expected_gradient(rbm, images, sweeps=None):
-    """The gradient of the mean log-likelihood, and what CD takes for it, without any sampling.
-
-    Statistics of the images less those of the model, ⟨p(h|v) vᵀ⟩, ⟨p(h|v)⟩ and ⟨v⟩. With
-    `sweeps` the model's are those after so many Gibbs sweeps from the images: the
-    mean of what CD-k adds up. All visible states are summed over.
-
-    Parameters
-    ----------
-    rbm : models.RBM
-        Fitted, with at most 12 visible and 12 hidden units.
-    images : array of shape (n, n_features), values 0 and 1
-    sweeps : int, at least 1, optional
-        The k of CD-k; the equilibrium of the model, and so the true gradient, unless given.
-
-    Returns
-    -------
-    models.gibbs.Parameters
-        ∂/∂W (n_components, n_features), ∂/∂b and ∂/∂a, float64.
-    """
-    images = _check_small(rbm, images)
-    if sweeps is not None:
-        check_int(1, sweeps=sweeps)
-    n_visible = rbm.n_features_in_
-    (visible,) = all_states(n_visible)
-    numbers = images @ 2 ** np.arange(n_visible)
-    data = np.bincount(numbers.astype(int), minlength=len(visible)) / len(images)
-    if sweeps is None:
-        model = softmax(-rbm.free_energy(np.float64(visible)))
-    else:
-        model = data @ np.linalg.matrix_power(_sweep_probabilities(rbm, visible), sweeps)
-    shares = data - model
-    hidden = rbm.transform(visible.astype(np.float64))
-    return gibbs.Parameters(
-        (hidden * shares[:, np.newaxis]).T @ visible, shares @ hidden, shares @ visible
-    )
-
-
-def _check_small(rbm, images):
-    """Visible states of an RBM that is small enough for sums over all states."""
-    check_is_fitted(rbm)
-    for units, number in zip(("hidden", "visible"), rbm.components_.shape, strict=True):
-        if number > MOST_UNITS_IN_SUMS:
-            raise ValueError(
-                f"the sums run over all states of at most {MOST_UNITS_IN_SUMS} {units} units, "
-                f"got {number}"
-            )
-    images = np.asarray(images, np.float64)
-    if images.ndim != 2 or images.shape[1] != rbm.n_features_in_:
-        raise ValueError(f"images must have shape (n, {rbm.n_features_in_}), got {images.shape}")
-    if not np.isin(images, (0, 1)).all():
-        raise ValueError("images must be 0 or 1, got other values")
-    return images
-
-
-def _sweep_probabilities(rbm, visible):
-    """p(v′ | v) of one Gibbs sweep, between all visible states."""
-    (hidden,) = all_states(len(rbm.components_))
-    energy = rbm.energy(visible, hidden)
-    hidden_given_visible = softmax(-energy, axis=1)
-    visible_given_hidden = softmax(-energy, axis=0)
-    return hidden_given_visible @ visible_given_hidden.T
-
-
-def numeric_gradient(rbm, images, *, step=1e-4):
-    """The gradient of the mean log-likelihood by central differences of the exact one.
-
-    Parameters and returns as of `expected_gradient`. It knows nothing of the formula for the
-    gradient, only of the free energy and of ln Z, both in float64. For a small RBM.
-    """
-    check_is_fitted(rbm)
-    images = _check_small(rbm, images)
-    parts = (rbm.components_, rbm.intercept_hidden_, rbm.intercept_visible_)
-    parts = [part.astype(np.float64) for part in parts]
-    (hidden,) = all_states(len(parts[1]))
-
-    def mean_log_likelihood():
-        w, b, a = parts
-        log_z = logsumexp(hidden @ b + np.logaddexp(0, hidden @ w + a).sum(1))
-        return (images @ a + np.logaddexp(0, images @ w.T + b).sum(1)).mean() - log_z
-
-    slopes = [np.empty_like(part) for part in parts]
-    for part, slope in zip(parts, slopes, strict=True):
-        for place in np.ndindex(part.shape):
-            value = part[place]
-            part[place] = value + step
-            above = mean_log_likelihood()
-            part[place] = value - step
-            slope[place] = (above - mean_log_likelihood()) / (2 * step)
-            part[place] = value
-    return gibbs.Parameters(*slopes)
 
 
 def _base_rates(rbm):

@@ -1,0 +1,186 @@
+"""What a VAE is measured by: the ELBO in its terms, a tighter bound, and a sum over the plane.
+
+After Kingma and Welling (2014) and Burda et al., "Importance weighted autoencoders" (2015).
+Everything is in nats per image.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logsumexp
+from sklearn.utils import gen_batches
+
+from aehelpers._checks import as_generator, check_images, check_int
+from aehelpers.measures.latent import plane_grid
+from aehelpers.models._backend import tf
+from aehelpers.models.vae import draw, gaussian_kl
+
+__all__ = [
+    "Bound",
+    "grid_log_likelihood",
+    "importance_weighted_bound",
+    "log_weights",
+    "negative_elbo",
+]
+
+_DRAWS_AT_ONCE = 500
+_CODES_AT_ONCE = 10_000  # decoded to 784 float32 pixels: 31 MB
+
+
+@dataclass(frozen=True)
+class Bound:
+    """−ELBO of each image, in its two terms.
+
+    Attributes
+    ----------
+    reconstruction, kl : arrays of shape (n,)
+        −E_q[ln p(x | z)], a mean over the draws, and KL(q(z | x) ‖ p(z)), in nats.
+    draws : int
+        Of z for each image.
+    pixels : str
+        "grey" if some pixel is neither 0 nor 1, "binary" otherwise. With a Bernoulli
+        decoder only the latter makes the bound one on a likelihood.
+    """
+
+    reconstruction: np.ndarray
+    kl: np.ndarray
+    draws: int
+    pixels: str
+
+    @property
+    def total(self):
+        """−ELBO of each image, shape (n,), in nats."""
+        return self.reconstruction + self.kl
+
+    def means(self):
+        """The mean over images of "reconstruction", "kl" and "total", each with its standard error.
+
+        The error is that of the images taken as a sample of all such images, NaN for one
+        image; it includes that of the draws, which is much smaller.
+        """
+        n = len(self.kl)
+        divisor = math.sqrt(n) if n > 1 else math.nan
+        terms = {"reconstruction": self.reconstruction, "kl": self.kl, "total": self.total}
+        return {
+            name: (float(values.mean()), float(values.std(ddof=min(1, n - 1)) / divisor))
+            for name, values in terms.items()
+        }
+
+
+def log_weights(vae, images, mean, log_var, noise):
+    """ln p(x | z) and ln p(z) / q(z | x) at z = μ + σε; their sum is ln p(x, z) / q(z | x)."""
+    codes = draw(mean, log_var, noise)
+    log_ratio = tf.reduce_sum(noise**2 - codes**2 + log_var, -1) / 2
+    return vae.log_likelihood(images, codes), log_ratio
+
+
+def negative_elbo(vae, images, draws=10, seed=0):
+    """−ELBO of each image, in two terms, from so many draws of z.
+
+    Parameters
+    ----------
+    vae : VAE
+    images : array of shape (n, n_pixels), values in [0, 1]
+        Taken as they are: binarize them first for a bound on a likelihood.
+    draws : int, at least 1
+    seed : int or numpy.random.Generator
+
+    Returns
+    -------
+    Bound
+    """
+    check_int(1, draws=draws)
+    images, mean, log_var = _encoded(vae, images)
+    log_p = np.zeros(len(images))
+    for rows, of_draws, _ in _drawn(vae, images, mean, log_var, draws, seed):
+        log_p[rows] += of_draws.sum(1)
+    kl = gaussian_kl(np.float64(mean), np.float64(log_var)).numpy()
+    pixels = "binary" if np.isin(images, (0, 1)).all() else "grey"
+    return Bound(-log_p / draws, kl, int(draws), pixels)
+
+
+def importance_weighted_bound(vae, images, k=5_000, seed=0):
+    """−ln (1/k) Σ p(x, zᵢ) / q(zᵢ | x) of each image, shape (n,), in nats.
+
+    It falls towards −ln p(x) as `k` grows (Burda et al. 2015); at k = 1 it is −ELBO at
+    one draw. Memory does not grow with k.
+
+    Parameters
+    ----------
+    vae : VAE
+    images : array of shape (n, n_pixels), values in [0, 1]
+        Taken as they are.
+    k : int, at least 1
+        Draws of z for each image.
+    seed : int or numpy.random.Generator
+    """
+    check_int(1, k=k)
+    images, mean, log_var = _encoded(vae, images)
+    log_sum = np.full(len(images), -np.inf)
+    for rows, log_p, log_ratio in _drawn(vae, images, mean, log_var, k, seed):
+        log_sum[rows] = np.logaddexp(log_sum[rows], logsumexp(log_p + log_ratio, axis=1))
+    return math.log(k) - log_sum
+
+
+def _encoded(vae, images):
+    images = np.asarray(images, np.float32)
+    return images, *vae.encode(images)
+
+
+def _drawn(vae, images, mean, log_var, draws, seed):
+    """Yield blocks of (rows, ln p(x | z), ln p(z) / q(z | x)), `draws` columns per row in total."""
+    at_once, rng = min(draws, _DRAWS_AT_ONCE), as_generator(seed)
+
+    @tf.function(reduce_retracing=True)
+    def weigh(images, mean, log_var, seed):
+        images, mean, log_var = (tf.repeat(a, at_once, 0) for a in (images, mean, log_var))
+        noise = tf.random.stateless_normal(tf.shape(mean), seed)
+        results = log_weights(vae, images, mean, log_var, noise)
+        return [tf.reshape(result, [-1, at_once]) for result in results]
+
+    for rows in gen_batches(len(images), max(1, _CODES_AT_ONCE // at_once)):
+        for some in gen_batches(draws, at_once):
+            given = (tf.constant(array[rows]) for array in (images, mean, log_var))
+            results = weigh(*given, tf.constant(rng.integers(2**31, size=2), tf.int32))
+            yield rows, *(np.float64(result)[:, : some.stop - some.start] for result in results)
+
+
+def grid_log_likelihood(vae, images, limit=5.0, n=300):
+    """ln p(x) of a model with two latent dimensions, by summing over a grid of codes.
+
+    ln Σ p(x | z) N(z; 0, I) Δ² with Δ = 2 · limit / (n − 1). The sum over a normal peak is
+    right to 3 % while Δ is at most twice its standard deviations. Codes beyond
+    the limit are left out: an image whose posterior reaches there comes out too improbable.
+
+    Parameters
+    ----------
+    vae : VAE
+    images : array of shape (n_images, n_pixels), values in [0, 1]
+
+    Returns
+    -------
+    array of shape (n_images,)
+        In nats; for grey pixels no likelihood, but what −ELBO bounds all the same.
+    """
+    if vae.latent_dim != 2:
+        raise ValueError(f"vae must have two latent dimensions, got {vae.latent_dim}")
+    codes, values = plane_grid(n, -limit, limit)
+    log_cell = np.log(values[:, 1] - values[:, 0]).sum() - math.log(2 * math.pi)
+    total = np.full(len(images), -np.inf)
+    for rows in gen_batches(len(codes), _CODES_AT_ONCE):
+        log_prior = log_cell - (np.float64(codes[rows]) ** 2).sum(1) / 2
+        log_p = _log_likelihoods(vae, images, codes[rows]) + log_prior
+        total = np.logaddexp(total, logsumexp(log_p, axis=1))
+    return total
+
+
+def _log_likelihoods(vae, images, codes):
+    """ln p(x | z) of every image under every code, shape (n_images, n_codes)."""
+    images = np.float64(check_images(images))
+    hidden = np.float64(vae.before_last_activation(tf.constant(codes, tf.float32)))
+    if vae.decoder_kind == "bernoulli":
+        return images @ hidden.T - np.logaddexp(0, hidden).sum(1)
+    squares = (images**2).sum(1)[:, np.newaxis] - 2 * images @ hidden.T + (hidden**2).sum(1)
+    constant = vae.n_pixels * (math.log(vae.sigma) + math.log(2 * math.pi) / 2)
+    return -squares / (2 * vae.sigma**2) - constant
