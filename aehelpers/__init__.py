@@ -1,7 +1,7 @@
 """Autoencoders, variational autoencoders and Boltzmann machines for executable notebooks.
 
-Importing this package is cheap: TensorFlow is loaded by the modules that train
-(`training`, `autoencoders`), not by those that read data or draw.
+A notebook imports `data`, `models`, `measures`, `plots` and `report`; `runner` runs notebooks.
+Only `models` loads TensorFlow.
 """
 
 __version__ = "0.1.0"

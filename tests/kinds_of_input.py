@@ -11,7 +11,8 @@ def kinds_of_input(images, *, targets=False, batch_size=20):
             yield from batches
 
     whole = (images, images) if targets else (images,)
-    batches = tf.data.Dataset.from_tensor_slices(whole).batch(batch_size)
+    doubles = tuple(array.astype("float64") for array in whole)  # as NumPy makes them
+    batches = tf.data.Dataset.from_tensor_slices(doubles).batch(batch_size)
     n = len(batches)
     given = {
         "array": ({}, whole),

@@ -56,11 +56,10 @@ def write(name, images, labels, train, test):
     folder = SAMPLES / name
     folder.mkdir(exist_ok=True)
     for file, rows in zip(sources.SAMPLE_FILES[name], (train, train, test, test), strict=True):
-        items = (images if "images" in file.name else labels)[rows].astype(np.uint8)
-        sizes = (len(items), 28, 28) if "images" in file.name else (len(items),)
-        header = struct.pack(f">{1 + len(sizes)}I", 0x800 + len(sizes), *sizes)
-        packed = gzip.compress(header + items.tobytes(), 9, mtime=0)
-        (folder / f"{file.name}.gz").write_bytes(packed)
+        items, axes = (images, (28, 28)) if "images" in file else (labels, ())
+        header = struct.pack(f">{2 + len(axes)}I", 0x801 + len(axes), len(rows), *axes)
+        packed = gzip.compress(header + items[rows].astype(np.uint8).tobytes(), 9, mtime=0)
+        (folder / f"{file}.gz").write_bytes(packed)
 
 
 if __name__ == "__main__":

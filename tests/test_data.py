@@ -1,7 +1,9 @@
 """Where `load` looks, and what it gives."""
 
+import gzip
 import hashlib
 import os
+import shutil
 import warnings
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from scipy.special import entr
 
 from aehelpers import data
 from aehelpers.data import DataError, dataset, sources
-from tests.test_sources import IMAGES, RAW, SMALL, dead_url, flipped, write_set
+from tests.test_sources import IMAGES, SMALL, dead_url, flipped, write_set
 from tests.test_sources import locked as locked  # a fixture
 from tests.test_sources import mirror as mirror  # a fixture
 
@@ -79,6 +81,9 @@ def test_own_folder_that_is_none(machine, monkeypatch):
     monkeypatch.setenv("AEHELPERS_DATA", str(machine / "nowhere"))
     with pytest.raises(DataError, match=r"AEHELPERS_DATA must be a folder .*nowhere"):
         data.load("mnist")
+    (machine / "nowhere").touch(0o777)
+    with pytest.raises(DataError, match=r"AEHELPERS_DATA must be a folder .*nowhere"):
+        data.load("mnist")
 
 
 def test_own_folder_that_may_not_be_entered(machine, monkeypatch, locked):
@@ -97,7 +102,7 @@ def test_own_file_that_is_bad_is_an_error(machine, monkeypatch, mirror, fault):
     path = write_set(machine / "own" / "mnist") / f"{IMAGES.name}.gz"
     path.unlink()
     if fault == "damaged":
-        path.write_bytes(flipped(RAW[IMAGES.name], 3000))
+        path.write_bytes(flipped(IMAGES.content, 3000))
     monkeypatch.setenv("AEHELPERS_DATA", str(machine / "own"))
     monkeypatch.setitem(sources.MIRRORS, "mnist", (mirror.url,))
     with pytest.raises(DataError, match=r"train-images-idx3-ubyte.* is (missing|damaged)"):
@@ -146,17 +151,11 @@ def test_unknown_name(name, hint):
     assert hint in str(error.value)
 
 
-def test_images_and_labels_of_different_number():
-    images, labels = np.zeros((3, 784), np.uint8), np.zeros(2, np.uint8)
-    with pytest.raises(DataError, match="mnist has 3 training images but 2 training labels"):
-        dataset._assemble("mnist", (images, labels, images, labels), "nowhere")
-
-
 def test_load_gives_exact_grey_values(machine, monkeypatch):
     write_set(machine / "own" / "mnist", packed=False)
     monkeypatch.setenv("AEHELPERS_DATA", str(machine / "own"))
     dataset = data.load("mnist")
-    raw = np.frombuffer(RAW[IMAGES.name], np.uint8, offset=16).reshape(-1, 784)
+    raw = np.frombuffer(IMAGES.content, np.uint8, offset=16).reshape(-1, 784)
     assert dataset.x_train.dtype == np.float32
     assert dataset.y_train.dtype == np.int64
     assert dataset.x_train.flags.c_contiguous
@@ -175,6 +174,16 @@ def test_samples(name):
     train = {hashlib.sha256(image.tobytes()).digest() for image in dataset.x_train}
     test = {hashlib.sha256(image.tobytes()).digest() for image in dataset.x_test}
     assert not train & test
+
+
+@pytest.mark.parametrize("file", sources.SAMPLE_FILES["mnist"])
+def test_a_damaged_sample_is_refused(tmp_path, monkeypatch, file):
+    shutil.copytree(dataset._SAMPLES, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(dataset, "_SAMPLES", tmp_path)
+    path = tmp_path / "mnist" / f"{file}.gz"
+    path.write_bytes(gzip.compress(flipped(gzip.decompress(path.read_bytes()), -2)))
+    with pytest.raises(DataError, match=f"{path.name} is damaged or another file"):
+        data.load("mnist-sample")
 
 
 def test_samples_are_small():

@@ -15,6 +15,7 @@ import tracemalloc
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -27,39 +28,40 @@ from aehelpers.data.sources import DataError
 N_TRAIN, N_TEST = 6, 4
 
 
+class KnownFile(NamedTuple):
+    """A file of a small data set: its name, its bytes unpacked, and their SHA-256."""
+
+    name: str
+    content: bytes
+    sha256: str
+
+
 def small_set():
-    """The files of a small data set: their bytes by name, and what they must be."""
     rng = np.random.default_rng(0)
-    contents = {}
-    for file, n in zip(sources.FILES["mnist"], 2 * [N_TRAIN] + 2 * [N_TEST], strict=True):
-        shape = (n, 28, 28) if "images" in file.name else (n,)
+    for name, n in zip(sources.FILES["mnist"], 2 * [N_TRAIN] + 2 * [N_TEST], strict=True):
+        shape = (n, 28, 28) if "images" in name else (n,)
         items = rng.integers(0, 256 if len(shape) == 3 else 10, shape, dtype=np.uint8)
         header = struct.pack(f">{1 + len(shape)}I", 0x800 + len(shape), *shape)
-        contents[file.name] = header + items.tobytes()
-    files = [
-        sources.IdxFile(name, hashlib.sha256(content).hexdigest())
-        for name, content in contents.items()
-    ]
-    return contents, tuple(files)
+        content = header + items.tobytes()
+        yield KnownFile(name, content, hashlib.sha256(content).hexdigest())
 
 
-RAW, SMALL = small_set()
-IMAGES, LABELS = SMALL[:2]
-IMAGE_RAW, LABEL_RAW = RAW[IMAGES.name], RAW[LABELS.name]
+KNOWN = IMAGES, LABELS, TEST_IMAGES, TEST_LABELS = tuple(small_set())
+SMALL = {file.name: file.sha256 for file in KNOWN}
 
 
 def write_set(folder, packed=True):
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in RAW.items():
+    for file in KNOWN:
         if packed:
-            (folder / f"{name}.gz").write_bytes(gzip.compress(content))
+            (folder / f"{file.name}.gz").write_bytes(gzip.compress(file.content))
         else:
-            (folder / name).write_bytes(content)
+            (folder / file.name).write_bytes(file.content)
     return folder
 
 
-def flipped(content, place):
-    return content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :]
+def flipped(content, index):
+    return content[:index] + bytes([content[index] ^ 0x10]) + content[index + 1 :]
 
 
 # Reading -----------------------------------------------------------------------------------
@@ -69,21 +71,22 @@ def flipped(content, place):
 def test_a_good_set_is_read(tmp_path, packed):
     x_train, y_train, x_test, y_test = sources.read_set(write_set(tmp_path, packed), SMALL)
     assert (x_train.shape, x_test.shape) == ((N_TRAIN, 784), (N_TEST, 784))
-    assert x_train.tobytes() == RAW[IMAGES.name][16:]
-    assert y_train.tobytes() == RAW[LABELS.name][8:]
-    assert y_test.shape == (N_TEST,)
+    assert x_train.tobytes() == IMAGES.content[16:]
+    assert x_test.tobytes() == TEST_IMAGES.content[16:]
+    assert y_train.tobytes() == LABELS.content[8:]
+    assert y_test.tobytes() == TEST_LABELS.content[8:]
 
 
 @pytest.mark.parametrize(
     "content",
     [
         b"",
-        IMAGE_RAW[:9],
-        IMAGE_RAW[:-1],
-        IMAGE_RAW + b"x",
-        flipped(IMAGE_RAW, 3000),
-        LABEL_RAW,
-        RAW[SMALL[2].name],
+        IMAGES.content[:9],
+        IMAGES.content[:-1],
+        IMAGES.content + b"x",
+        flipped(IMAGES.content, 3000),
+        LABELS.content,
+        TEST_IMAGES.content,
         b"<!DOCTYPE html><html>404</html>",
         pickle.dumps([1, 2]),
     ],
@@ -93,7 +96,7 @@ def test_another_content_is_refused_in_one_sentence(tmp_path, content, packed):
     path = tmp_path / "file"
     path.write_bytes(gzip.compress(content) if packed else content)
     with pytest.raises(DataError) as error:
-        sources.read_idx(path, IMAGES)
+        sources.read_idx(path, IMAGES.sha256)
     assert str(error.value).startswith(f"{path} is damaged or another file: its SHA-256")
     assert "\n" not in str(error.value)
 
@@ -105,22 +108,31 @@ def test_another_content_is_refused_in_one_sentence(tmp_path, content, packed):
         lambda packed: packed[:12],
         lambda packed: packed[:-4],
         lambda packed: flipped(packed, len(packed) - 6),
-        lambda packed: packed[:2] + b"\xff" * 50,
+        lambda packed: packed[:10] + b"\xff" * 50,  # no such kind of block
         lambda packed: packed + b"extra",
     ],
 )
 def test_a_damaged_container_is_refused_in_one_sentence(tmp_path, spoil):
     path = tmp_path / "file.gz"
-    path.write_bytes(spoil(gzip.compress(IMAGE_RAW)))
-    with pytest.raises(DataError, match=r"file\.gz cannot be read: \S") as error:
-        sources.read_idx(path, IMAGES)
+    path.write_bytes(spoil(gzip.compress(IMAGES.content)))
+    with pytest.raises(DataError, match=r"file\.gz is a damaged gzip file: \S") as error:
+        sources.read_idx(path, IMAGES.sha256)
     assert "\n" not in str(error.value)
 
 
 def test_a_folder_or_nothing_where_a_file_belongs(tmp_path):
-    with pytest.raises(DataError, match="cannot be read"):
-        sources.read_idx(tmp_path, IMAGES)
+    with pytest.raises(DataError, match="cannot be read: "):
+        sources.read_idx(tmp_path, IMAGES.sha256)
     with pytest.raises(DataError, match=r"train-images-idx3-ubyte is missing"):
+        sources.read_set(tmp_path, SMALL)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows reserves symbolic links")
+def test_a_file_that_cannot_be_read_is_not_called_missing(tmp_path):
+    path = write_set(tmp_path) / f"{IMAGES.name}.gz"
+    path.unlink()
+    path.symlink_to(path)  # an error that root gets too
+    with pytest.raises(DataError, match=f"{path.name} cannot be read: "):
         sources.read_set(tmp_path, SMALL)
 
 
@@ -130,39 +142,42 @@ def test_a_damaged_file_does_not_hide_a_good_one(tmp_path, damaged):
     write_set(tmp_path, packed=False)
     name = f"{IMAGES.name}.gz" if damaged == "packed" else IMAGES.name
     (tmp_path / name).write_bytes(b"broken")
-    assert sources.read_set(tmp_path, SMALL)[0].tobytes() == IMAGE_RAW[16:]
-    (tmp_path / IMAGES.name).unlink()
-    if damaged == "packed":
-        with pytest.raises(DataError, match=r"ubyte\.gz is damaged or another file"):
-            sources.read_set(tmp_path, SMALL)
+    assert sources.read_set(tmp_path, SMALL)[0].tobytes() == IMAGES.content[16:]
+
+
+def test_of_two_damaged_files_the_first_is_named(tmp_path):
+    write_set(tmp_path)
+    for suffix in ("", ".gz"):
+        (tmp_path / f"{IMAGES.name}{suffix}").write_bytes(b"broken")
+    with pytest.raises(DataError, match=r"ubyte\.gz is damaged or another file"):
+        sources.read_set(tmp_path, SMALL)
 
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_a_file_of_endless_zeros_is_neither_read_nor_unpacked_whole(tmp_path, packed, monkeypatch):
-    monkeypatch.setattr(sources, "_LARGEST", 5_000)
-    content = IMAGE_RAW[:16] + bytes(50_000_000)
+    monkeypatch.setattr(sources, "_MOST_BYTES", 5_000)
+    content = IMAGES.content[:16] + bytes(50_000_000)
     path = tmp_path / "bomb"
     path.write_bytes(gzip.compress(content) if packed else content)
     del content
     tracemalloc.start()
     with pytest.raises(DataError, match="is damaged or another file"):
-        sources.read_idx(path, IMAGES)
+        sources.read_idx(path, IMAGES.sha256)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 500_000
 
 
-def test_no_file_is_longer_than_what_is_read():
-    largest = 16 + 60_000 * 784
-    assert largest < sources._LARGEST
+def test_the_largest_file_is_read_whole():
+    assert 16 + 60_000 * 784 < sources._MOST_BYTES < 10**8
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(edits=st.data(), packed=st.booleans(), labels=st.booleans())
 def test_fuzz_edited_files(tmp_path_factory, edits, packed, labels):
     """Overwrite, cut and extend good files: the right images come out, or a DataError."""
-    file, content = (LABELS, LABEL_RAW) if labels else (IMAGES, IMAGE_RAW)
-    changed = bytearray(gzip.compress(content) if packed else content)
+    file, header_size = (LABELS, 8) if labels else (IMAGES, 16)
+    changed = bytearray(gzip.compress(file.content) if packed else file.content)
     for _ in range(edits.draw(st.integers(0, 3))):
         start = edits.draw(st.integers(0, len(changed)))
         length = edits.draw(st.integers(0, 20))
@@ -170,7 +185,7 @@ def test_fuzz_edited_files(tmp_path_factory, edits, packed, labels):
     path = tmp_path_factory.getbasetemp() / "edited"
     path.write_bytes(bytes(changed))
     with contextlib.suppress(DataError):
-        assert sources.read_idx(path, file).tobytes() == content[file.header_size :]
+        assert sources.read_idx(path, file.sha256).tobytes() == file.content[header_size:]
 
 
 # Fetching ----------------------------------------------------------------------------------
@@ -254,7 +269,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-WHOLE = sorted(f"{name}.gz" for name in RAW)
+WHOLE = sorted(f"{name}.gz" for name in SMALL)
 
 
 def test_fetch_brings_a_whole_set_once(cache, mirror, monkeypatch, capsys):
@@ -281,7 +296,7 @@ def test_damaged_file_is_put_aside_and_good_ones_stay(cache, mirror, monkeypatch
     use(monkeypatch, mirror.url)
     write_set(cache)
     bad = cache / f"{IMAGES.name}.gz"
-    bad.write_bytes(gzip.compress(flipped(IMAGE_RAW, 2000)))
+    bad.write_bytes(gzip.compress(flipped(IMAGES.content, 2000)))
     before = {path.name: path.stat().st_mtime_ns for path in cache.iterdir() if path != bad}
     said = []
     sources.fetch("mnist", say=said.append)
@@ -294,13 +309,35 @@ def test_damaged_file_is_put_aside_and_good_ones_stay(cache, mirror, monkeypatch
     sources.read_set(cache, SMALL)
 
 
+def test_each_damaged_file_is_put_aside_with_its_own_reason(cache, mirror, monkeypatch):
+    use(monkeypatch, mirror.url)
+    packed, plain = write_set(cache) / f"{IMAGES.name}.gz", cache / IMAGES.name
+    packed.write_bytes(b"")
+    plain.write_bytes(b"broken")
+    said = []
+    sources.fetch("mnist", say=said.append)
+    for path, note in zip((packed, plain), said, strict=True):
+        assert note.startswith(f"{path} is damaged")
+        assert note.endswith(f"put aside as {path.name}.damaged")
+    assert names(cache) == sorted([*WHOLE, f"{packed.name}.damaged", f"{plain.name}.damaged"])
+
+
+def test_a_good_plain_file_is_not_fetched(cache, mirror, monkeypatch):
+    use(monkeypatch, mirror.url)
+    write_set(cache, packed=False)
+    (cache / f"{IMAGES.name}.gz").write_bytes(b"broken")
+    sources.fetch("mnist", say=lambda note: None)
+    assert mirror.asked == []
+    assert names(cache) == sorted([*SMALL, f"{IMAGES.name}.gz.damaged"])
+
+
 @pytest.mark.parametrize("fault", ["missing", "wrong bytes", "an error page"])
 def test_second_mirror_helps_out(cache, mirror, other_mirror, monkeypatch, tmp_path, fault):
     path = tmp_path / "mirror" / f"{IMAGES.name}.gz"
     if fault == "missing":
         path.unlink()
     else:
-        path.write_bytes(b"<html>" if fault == "an error page" else gzip.compress(LABEL_RAW))
+        path.write_bytes(b"<html>" if fault == "an error page" else gzip.compress(LABELS.content))
     use(monkeypatch, mirror.url, other_mirror.url)
     sources.fetch("mnist")
     sources.read_set(cache, SMALL)
@@ -382,7 +419,7 @@ def test_full_disk_leaves_no_partial_file_and_keeps_the_rest(cache, mirror, monk
     use(monkeypatch, mirror.url)
     with pytest.raises(OSError, match=r"cannot write .*t10k-images.*: No space left on device"):
         sources.fetch("mnist")
-    assert names(cache) == sorted(f"{file.name}.gz" for file in SMALL[:2])
+    assert names(cache) == sorted([f"{IMAGES.name}.gz", f"{LABELS.name}.gz"])
 
 
 FETCH_IN_A_PROCESS = """
@@ -440,3 +477,18 @@ def test_two_runs_find_the_same_damage(cache, mirror, monkeypatch):
     monkeypatch.setattr(os, "replace", beaten)
     sources.fetch("mnist")
     sources.read_set(cache, SMALL)
+
+
+def test_a_file_that_another_run_brings_meanwhile_is_not_put_aside(cache, mirror, monkeypatch):
+    """It was missing when this run looked, and is good by the time this run goes on."""
+    use(monkeypatch, mirror.url)
+    read = sources._read_either
+
+    def outrun(folder, name, digest):
+        found = read(folder, name, digest)
+        write_set(cache)
+        return found
+
+    monkeypatch.setattr(sources, "_read_either", outrun)
+    sources.fetch("mnist")
+    assert names(cache) == WHOLE

@@ -6,7 +6,7 @@
    `fashion-mnist`;
 2. the cache, which AEHELPERS_CACHE can move;
 3. Debian's package `dataset-fashion-mnist`;
-4. the public mirrors, from which it is brought into the cache;
+4. the public mirrors, from which it is downloaded into the cache;
 5. the sample that ships with this package.
 """
 
@@ -65,10 +65,11 @@ class Dataset:
         labels : list of int
             At least one, each from 0 to the last class, none twice.
         """
-        labels, last = list(labels), len(self.class_names) - 1
-        if not labels or len({*labels} & {*range(last + 1)}) < len(labels):
+        labels, allowed = list(labels), range(len(self.class_names))
+        different = set(labels)
+        if not labels or len(different) < len(labels) or not different <= set(allowed):
             raise ValueError(
-                f"labels must be different whole numbers from 0 to {last}, at least one, "
+                f"labels must be different whole numbers from 0 to {allowed[-1]}, at least one, "
                 f"got {labels}"
             )
         train, test = np.isin(self.y_train, labels), np.isin(self.y_test, labels)
@@ -83,20 +84,20 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Place:
-    """One of the places where a data set may lie: what it is called, and its folder."""
+    """A folder where a full data set may lie, and what messages call it."""
 
     description: str
     folder: Path
-    required: bool = False  # what lies there must be good
+    required: bool = False  # a bad file there is an error
 
     @property
     def exists(self):
-        """Whether the folder is there; one that this user may not look for is not."""
+        """Whether the folder exists; False also where this user may not look."""
         return os.path.isdir(self.folder)  # Path.is_dir raises where entering is forbidden
 
 
 def load(name):
-    """Load a data set from the first place that has it, and say in a line which that was.
+    """Load a data set from the first place that has it, and print a line that names it.
 
     Parameters
     ----------
@@ -107,7 +108,7 @@ def load(name):
     Returns
     -------
     Dataset
-        Its `name` is the sample's where that had to stand in for the full set.
+        If the sample had to stand in for the full set, `name` is that of the sample.
 
     Raises
     ------
@@ -120,7 +121,7 @@ def load(name):
     Warns
     -----
     UserWarning
-        If the full set cannot be had and the sample is loaded in its place.
+        If the full set cannot be had and the sample stands in for it.
     """
     _check_name(name, NAMES)
     full_name = name.removesuffix("-sample")
@@ -129,12 +130,17 @@ def load(name):
         name = f"{full_name}-sample"
         arrays = sources.read_set(_SAMPLES / full_name, sources.SAMPLE_FILES[full_name])
         found = arrays, "the sample that ships with aehelpers"
-    dataset = _assemble(name, *found)
-    print(
-        f"{name}: {len(dataset.x_train):,} training and {len(dataset.x_test):,} test images "
-        f"from {dataset.source}"
+    (x_train, y_train, x_test, y_test), source = found
+    print(f"{name}: {len(x_train):,} training and {len(x_test):,} test images from {source}")
+    return Dataset(
+        name,
+        _grey(x_train),
+        y_train.astype(np.int64),
+        _grey(x_test),
+        y_test.astype(np.int64),
+        CLASS_NAMES[full_name],
+        source,
     )
-    return dataset
 
 
 def places(name):
@@ -152,7 +158,7 @@ def places(name):
         if not (os.path.isdir(own) and os.access(own, os.X_OK)):
             raise DataError(
                 f"AEHELPERS_DATA must be a folder with {' or '.join(FILES)} in it, "
-                f"got {own}, which is none or may not be entered"
+                f"got {own}, which is no folder or may not be entered"
             )
         found.append(Place("the folder in AEHELPERS_DATA", Path(own, name), required=True))
     found.append(Place("the cache", sources.cache_folder() / name))
@@ -171,7 +177,7 @@ def _find_full(name):
         except DataError as error:
             if place.required:
                 raise
-            if place.description != "the cache":  # the cache is mended below
+            if place.description != "the cache":  # `fetch` repairs the cache
                 warnings.warn(f"{error}; {place.description} is passed over", stacklevel=3)
     try:
         sources.fetch(name)
@@ -186,26 +192,8 @@ def _find_full(name):
         return None
 
 
-def _assemble(name, arrays, source):
-    x_train, y_train, x_test, y_test = arrays
-    for part, images, labels in (("training", x_train, y_train), ("test", x_test, y_test)):
-        if len(images) != len(labels):
-            raise DataError(
-                f"{name} has {len(images)} {part} images but {len(labels)} {part} labels"
-            )
-    return Dataset(
-        name,
-        _grey(x_train),
-        y_train.astype(np.int64),
-        _grey(x_test),
-        y_test.astype(np.int64),
-        CLASS_NAMES[name.removesuffix("-sample")],
-        source,
-    )
-
-
 def _grey(images):
-    """Bytes as float32 in [0, 1]."""
+    """Grey values from 0 to 255 as float32 in [0, 1]."""
     return np.divide(images, np.float32(255), dtype=np.float32)
 
 

@@ -1,62 +1,44 @@
 """Where the image files come from, and reading them without trusting them.
 
-MNIST and Fashion-MNIST are four IDX files each. A file may lie in a folder of the
-user's, in the cache, where a package of the system put it, or on a public mirror; in
-every case it counts only if the SHA-256 of its decompressed bytes is the known one.
-Nothing is unpickled.
+MNIST and Fashion-MNIST are four IDX files each. A file may lie in a folder of the user,
+in the cache, in a package of the system, or on a public mirror. It is used only if the
+SHA-256 of its unpacked bytes is the known one. Nothing is unpickled.
 """
 
-import contextlib
 import gzip
 import hashlib
+import io
 import os
-import uuid
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from aehelpers import _progress
+from aehelpers._files import replacing
 
 __all__ = [
     "FILES",
     "MIRRORS",
     "SAMPLE_FILES",
     "DataError",
-    "IdxFile",
     "cache_folder",
     "fetch",
     "read_idx",
     "read_set",
 ]
 
-_LARGEST = 2**26  # bytes, more than any of the files has: what is longer is not read to its end
+_MOST_BYTES = 2**26  # read or unpacked of one file; the largest good one has 47,040,016
 
 
 class DataError(ValueError):
     """A data file is not what it should be; the message says which and why."""
 
 
-class IdxFile(NamedTuple):
-    """One of the four files of a data set, and the SHA-256 of its decompressed bytes."""
-
-    name: str
-    sha256: str
-
-    @property
-    def header_size(self):
-        """Bytes before the pixels, or before the labels."""
-        return 16 if "images" in self.name else 8
-
-
 def _files(*digests):
-    """Training images and labels, test images and labels."""
+    """The names of a set's four files, each with the SHA-256 of its unpacked bytes."""
     parts = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
-    return tuple(
-        IdxFile(f"{part}-ubyte", digest) for part, digest in zip(parts, digests, strict=True)
-    )
+    return {f"{part}-ubyte": digest for part, digest in zip(parts, digests, strict=True)}
 
 
 FILES = {
@@ -104,43 +86,55 @@ MIRRORS = {
 
 
 def read_set(folder, files):
-    """The arrays of a data set's files in `folder`, each as `name` or `name`.gz.
+    """Read the files of a data set, each as `name` or `name`.gz.
+
+    Parameters
+    ----------
+    folder : path
+    files : dict
+        One of `FILES` or `SAMPLE_FILES`: the SHA-256 of each file by its name.
+
+    Returns
+    -------
+    list of uint8 arrays
+        Training images (n, 784) and labels (n,), test images and labels.
 
     Raises
     ------
     DataError
-        If one is missing or is not what it should be.
+        If a file is missing or is not the one expected.
     """
-    with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda file: _read_either(folder, file), files))
+    arrays = []
+    for name, digest in files.items():
+        array, damaged = _read_either(folder, name, digest)
+        if array is None and damaged:
+            raise next(iter(damaged.values()))  # of the .gz where both are damaged
+        if array is None:
+            raise DataError(f"{Path(folder, name)} is missing: expected it there, or with .gz")
+        arrays.append(array)
+    return arrays
 
 
-def _read_either(folder, file):
-    """The array of a file, packed or not; one that is damaged does not hide a good one."""
-    errors = []
-    for path in _paths(folder, file):
+def _read_either(folder, name, digest):
+    """The array of `name`.gz or else of `name`, or None; and the error of each damaged file."""
+    damaged = {}
+    for path in (Path(folder, f"{name}.gz"), Path(folder, name)):
         try:
-            if os.path.exists(path):
-                return read_idx(path, file)
+            return read_idx(path, digest), damaged
         except DataError as error:
-            errors.append(error)
-    if errors:
-        raise errors[0]
-    raise DataError(f"{Path(folder, file.name)} is missing: expected it there, or with .gz")
+            if not isinstance(error.__cause__, FileNotFoundError):  # absent, not damaged
+                damaged[path] = error
+    return None, damaged
 
 
-def _paths(folder, file):
-    return Path(folder, f"{file.name}.gz"), Path(folder, file.name)
-
-
-def read_idx(path, file):
+def read_idx(path, digest):
     """Read an IDX file, gzipped or not, and check that it is the one expected.
 
     Parameters
     ----------
     path : path
-    file : IdxFile
-        What it must be.
+    digest : str
+        The SHA-256 of the unpacked file, in hexadecimal.
 
     Returns
     -------
@@ -149,24 +143,26 @@ def read_idx(path, file):
     Raises
     ------
     DataError
-        If it cannot be read, is damaged, or is another file.
+        If the file cannot be read, is damaged, or is another file.
     """
     try:
-        with open(path, "rb") as opened:
-            is_packed = opened.read(2) == b"\x1f\x8b"
-        with (gzip.open if is_packed else open)(path, "rb") as opened:
-            content = opened.read(_LARGEST)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path} cannot be read: {reason}") from error
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != file.sha256:
+        with open(path, "rb") as file:
+            content = file.read(_MOST_BYTES)
+        if content.startswith(b"\x1f\x8b"):
+            content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(_MOST_BYTES)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{path} is a damaged gzip file: {error}") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != digest:
         raise DataError(
-            f"{path} is damaged or another file: its SHA-256 unpacked is {digest[:12]}…, "
-            f"expected {file.sha256[:12]}…"
+            f"{path} is damaged or another file: its SHA-256 unpacked is {found[:12]}…, "
+            f"expected {digest[:12]}…"
         )
-    array = np.frombuffer(content, np.uint8, offset=file.header_size)
-    return array.reshape(-1, 28 * 28) if "images" in file.name else array
+    holds_images = content[3] == 3  # byte 3 of the header: the number of axes
+    array = np.frombuffer(content, np.uint8, offset=16 if holds_images else 8)
+    return array.reshape(-1, 28 * 28) if holds_images else array
 
 
 def cache_folder():
@@ -177,9 +173,9 @@ def cache_folder():
 
 
 def fetch(name, *, say=print):
-    """Bring what is missing of a full data set into the cache, from the public mirrors.
+    """Download what is missing of a full data set into the cache, from the public mirrors.
 
-    A good file that lies there is kept; a damaged one is renamed to `.damaged`. A file
+    A good file in the cache is kept; a damaged one is renamed to `.damaged`. A file
     appears under its name only when it is whole and checked, so several first runs at
     once, a kill or a full disk leave no broken one.
 
@@ -200,33 +196,30 @@ def fetch(name, *, say=print):
     except OSError as error:
         raise OSError(f"cannot make the cache folder {folder}: {error.strerror}") from error
     mirrors = list(MIRRORS[name])
-    for file in FILES[name]:
-        try:
-            _read_either(folder, file)
-            continue
-        except DataError as error:
-            for path in filter(os.path.exists, _paths(folder, file)):
-                say(f"{error}; put aside as {path.name}.damaged, to be fetched again")
-                with contextlib.suppress(FileNotFoundError):  # another run was quicker
-                    os.replace(path, f"{path}.damaged")
-        _fetch_file(folder, file, mirrors)
+    for file, digest in FILES[name].items():
+        array, damaged = _read_either(folder, file, digest)
+        for path, error in damaged.items():
+            try:
+                os.replace(path, f"{path}.damaged")
+            except OSError:  # another run was quicker, or the download fails too and says why
+                continue
+            say(f"{error}; put aside as {path.name}.damaged")
+        if array is None:
+            _fetch_file(folder / f"{file}.gz", digest, mirrors)
 
 
-def _fetch_file(folder, file, mirrors):
-    """Fetch one file from the first mirror that has it; one that does not answer is dropped."""
+def _fetch_file(target, digest, mirrors):
+    """Download a file from the first mirror that has it; remove mirrors that do not answer."""
     import pooch
     import requests
 
-    target = folder / f"{file.name}.gz"
     download = pooch.HTTPDownloader(progressbar=_progress.is_watched(), timeout=(5, 60))
     failures = []
     for mirror in list(mirrors):
-        # Not by tempfile, whose files are the owner's alone: a cache may serve a whole class.
-        partial = folder / f".{file.name}-{uuid.uuid4().hex}"
         try:
-            download(f"{mirror}{file.name}.gz", partial, None)
-            read_idx(partial, file)
-            os.replace(partial, target)
+            with replacing(target) as partial:
+                download(f"{mirror}{target.name}", partial, None)
+                read_idx(partial, digest)
             return
         except requests.RequestException as error:
             failures.append(f"{mirror} does not give it ({type(error).__name__})")
@@ -237,7 +230,4 @@ def _fetch_file(folder, file, mirrors):
             failures.append(f"{mirror} gives another file, which {reason}")
         except OSError as error:
             raise OSError(f"cannot write {target}: {error.strerror or error}") from error
-        finally:
-            with contextlib.suppress(OSError):  # it was never made, or may not be touched
-                partial.unlink()
-    raise OSError(f"cannot fetch {file.name}.gz: " + ("; ".join(failures) or "no mirror answers"))
+    raise OSError(f"cannot fetch {target.name}: " + ("; ".join(failures) or "no mirror answers"))

@@ -8,7 +8,7 @@ import numpy as np
 
 from aehelpers._checks import check_choice, check_int, is_int
 from aehelpers.data import NOISE_KINDS
-from aehelpers.models._backend import keras
+from aehelpers.models._backend import keras, tf
 from aehelpers.models._random import Random, corrupt
 from aehelpers.models.epoch_fit import EpochFit, cosine_schedule
 
@@ -121,6 +121,7 @@ class Autoencoder(EpochFit, keras.Model):
         images, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
         if self.noise_level:
             random = Random(self.seeds, compiled=compiled, bits=16)
+            images = tf.cast(images, keras.config.floatx())
             low, high = self.noise_range
             images = corrupt(images, self.noise_kind, self.noise_level, random, low=low, high=high)
         return super().train_batch((images, targets, weights), compiled=compiled)

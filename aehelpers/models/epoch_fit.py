@@ -17,7 +17,7 @@ from aehelpers import _progress
 from aehelpers._checks import check_finite, check_int
 from aehelpers.models._backend import keras, tf
 
-__all__ = ["EpochFit", "cosine_schedule"]
+__all__ = ["EpochFit", "as_list", "cosine_schedule"]
 
 _AT_ONCE = 1000  # images in a batch of `evaluate` and `predict`, where nothing is learned
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
@@ -85,7 +85,7 @@ class EpochFit:
             x = self._epochs(x, y, 32 if batch_size is None else batch_size, kwargs)
             y = batch_size = None
             if verbose == 1:
-                callbacks, verbose = [*_as_list(callbacks), TqdmCallback(verbose=0)], 0
+                callbacks, verbose = [*as_list(callbacks), TqdmCallback(verbose=0)], 0
         return super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
 
     def train_step(self, data):
@@ -138,7 +138,7 @@ class EpochFit:
             and all(len(array) == len(x) > 0 for array in (x, *others))
             and (weights is None or y is not None)  # else Keras leaves the weights out
             and not (kwargs.get("steps_per_epoch") or kwargs.get("class_weight"))
-            and not any(_acts_on_batches(callback) for callback in _as_list(callbacks))
+            and not any(_acts_on_batches(callback) for callback in as_list(callbacks))
             and not self.run_eagerly
             and self.steps_per_execution == 1
             and self.distribute_strategy.num_replicas_in_sync == 1
@@ -201,7 +201,8 @@ def _as_tensor(array):
     return tf.constant(array, keras.config.floatx() if array.dtype.kind == "f" else None)
 
 
-def _as_list(callbacks):
+def as_list(callbacks):
+    """Callbacks as a list, however `fit` got them."""
     if isinstance(callbacks, keras.callbacks.CallbackList):
         return callbacks.callbacks
     if callbacks is None:

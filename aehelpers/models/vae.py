@@ -16,7 +16,7 @@ from aehelpers._checks import as_generator, check_choice, check_images, check_in
 from aehelpers._files import replacing
 from aehelpers.models._backend import keras, tf
 from aehelpers.models._random import Random, binarize
-from aehelpers.models.epoch_fit import EpochFit, cosine_schedule
+from aehelpers.models.epoch_fit import EpochFit, as_list, cosine_schedule
 
 __all__ = ["VAE", "KLWarmUp", "draw", "gaussian_kl", "train_or_load"]
 
@@ -200,7 +200,7 @@ class VAE(EpochFit, keras.Model):
 
     def test_step(self, data):
         images, _, weights = keras.utils.unpack_x_y_sample_weight(data)
-        # The number of images so far is the seed: every evaluation draws the same.
+        # What was counted so far is the seed: every evaluation draws the same.
         n_so_far = tf.cast(self._means[0].count, tf.int32)
         random = Random(tf.stack([0, n_so_far]), compiled=self.jit_compile, bits=16)
         reconstruction, kl = self.terms(*self._drawn(images, random))
@@ -208,6 +208,7 @@ class VAE(EpochFit, keras.Model):
 
     def _drawn(self, images, random):
         """The images with their pixels drawn, and the noise for one code each."""
+        images = tf.cast(images, keras.config.floatx())
         noise = random.normal([tf.shape(images)[0], self.latent_dim])
         return binarize(images, self.pixels, random), noise
 
@@ -268,8 +269,6 @@ class VAE(EpochFit, keras.Model):
         elif validation_data is not None:
             validation_data = self._checked(validation_data)
         y = x if hasattr(x, "__array__") else y  # Keras wants targets beside weights
-        callbacks = [] if callbacks is None else callbacks
-        callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
         self.kl_weight.assign(self.beta)  # whatever a warm-up that was interrupted left there
         history = super().fit(
             x,
@@ -277,7 +276,7 @@ class VAE(EpochFit, keras.Model):
             batch_size,
             epochs,
             verbose,
-            [_KeepFinite(), *callbacks],
+            [_KeepFinite(), *as_list(callbacks)],
             validation_data=validation_data,
             **kwargs,
         )

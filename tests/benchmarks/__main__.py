@@ -157,6 +157,7 @@ def compare(name, make, images, epochs):
             if given is None:
                 history = models[way].fit(x, x, **settings)
             else:
+                settings["shuffle"] = len(given) > 1  # a data set of tf.data shuffles itself
                 history = keras.Model.fit(models[way], *given, **settings)
             seconds[way].append(timer.seconds)
             losses[way] = history.history["loss"][-1]
