@@ -1,5 +1,7 @@
 """Checks of arguments that several packages share, each with one sentence if it fails."""
 
+import difflib
+
 import numpy as np
 
 __all__ = [
@@ -9,6 +11,7 @@ __all__ = [
     "check_images",
     "check_int",
     "check_int_up_to",
+    "did_you_mean",
     "is_int",
 ]
 
@@ -36,7 +39,14 @@ def check_choice(allowed, **arguments):
     """Raise ValueError for the first argument that is not among `allowed`."""
     for name, value in arguments.items():
         if value not in allowed:
-            raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+            hint = did_you_mean(value, allowed)
+            raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}{hint}")
+
+
+def did_you_mean(value, allowed):
+    """The end of an error message: the allowed word that is most like `value`, if any is."""
+    near = difflib.get_close_matches(str(value), allowed, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def check_finite(**arrays):

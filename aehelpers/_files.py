@@ -2,23 +2,50 @@
 
 import contextlib
 import os
+import re
+import socket
 import uuid
 from pathlib import Path
 
-__all__ = ["replacing"]
+__all__ = ["remove_abandoned", "replacing"]
+
+_HOST = re.sub(r"\W", "-", socket.gethostname())
+_PARTIAL = re.compile(r"\.(?P<host>[\w-]+)\.(?P<process>\d+)\.[0-9a-f]{32}\.partial.*")
 
 
 @contextlib.contextmanager
 def replacing(path):
     """A path to write to, beside `path`, which it replaces when the block ends without an error.
 
-    An interrupted write leaves the old file.
+    An interrupted write leaves the old file; what a killed process leaves of the new one,
+    `remove_abandoned` removes.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{uuid.uuid4().hex}{''.join(path.suffixes)}")
+    ending = "".join(path.suffixes)  # Keras and matplotlib choose the format by it
+    partial = path.with_name(f".{_HOST}.{os.getpid()}.{uuid.uuid4().hex}.partial{ending}")
     try:
         yield partial
+        with open(partial, "r+b") as file:
+            os.fsync(file.fileno())  # else a power failure could leave an empty file
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder):
+    """Remove what killed processes of this machine left half written in a folder."""
+    for path in Path(folder).glob(".*.partial*"):
+        found = _PARTIAL.fullmatch(path.name)
+        if found and found["host"] == _HOST and not _is_alive(int(found["process"])):
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # of another user
+        return True
+    return True

@@ -14,7 +14,6 @@ colour-blind readers can tell apart.
 import base64
 import functools
 import io
-import os
 import textwrap
 
 import matplotlib as mpl
@@ -22,8 +21,6 @@ import matplotlib.patches
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
-
-from aehelpers import report
 
 __all__ = [
     "Picture",
@@ -96,12 +93,9 @@ class Picture(Figure):
 
     def png(self):
         """The figure as the bytes of a PNG file."""
-        return self._saved("png")
-
-    def _saved(self, kind):
         stream = io.BytesIO()
         with mpl.rc_context(STYLE):
-            self.savefig(stream, format=kind, dpi=_DOTS_PER_INCH)
+            self.savefig(stream, format="png", dpi=_DOTS_PER_INCH)
         return stream.getvalue()
 
     def _repr_mimebundle_(self, include=None, exclude=None):
@@ -109,11 +103,6 @@ class Picture(Figure):
         image = base64.b64encode(self.png()).decode()
         shown = {"alt": self.alt, "name": self.name, "width": width, "height": height}
         bundle = {"image/png": image, "text/plain": self.alt}
-        kind = os.environ.get("AEHELPERS_FIGURES")  # what a batch run asks for beside it
-        if kind:
-            content = base64.b64encode(self._saved(kind)).decode()
-            figure = {"name": self.name, "kind": kind, "content": content}
-            bundle[report.FIGURE_MIME_TYPE] = figure
         return bundle, {"image/png": shown}
 
 

@@ -3,12 +3,10 @@
 import ast
 import html
 import inspect
-import json
 import math
 import numbers
 import textwrap
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 __all__ = [
     "MIME_TYPE",
@@ -17,12 +15,10 @@ __all__ = [
     "Table",
     "layers",
     "passed",
-    "read_results",
     "show_source",
 ]
 
 MIME_TYPE = "application/vnd.aehelpers.results+json"
-FIGURE_MIME_TYPE = "application/vnd.aehelpers.figure+json"  # a figure as a file, in base64
 
 IN_RANGE, OUT_OF_RANGE, NOT_JUDGED = "✓", "✗", "–"
 
@@ -68,7 +64,7 @@ class Results:
     """The numbers that a notebook stands for.
 
     `table` shows them with their expected ranges and stores them in the notebook as
-    data, under the MIME type `MIME_TYPE`; `read_results` gets them out of the file.
+    data, under the MIME type `MIME_TYPE`.
     """
 
     items: list[Result] = field(default_factory=list)
@@ -158,28 +154,6 @@ def layers(*models):
             rows.append((model.name, layer.name, kind, shape, f"{layer.count_params():,}"))
         rows.append((model.name, "in all", "", "", f"{model.count_params():,}"))
     return Table(("model", "layer", "kind", "output", "parameters"), rows)
-
-
-def read_results(notebook):
-    """The results stored in an executed notebook, as a list of dicts; empty if it has none.
-
-    Parameters
-    ----------
-    notebook : path, or dict
-        A file, or what it holds.
-
-    Raises
-    ------
-    ValueError
-        If it is not a notebook.
-    """
-    try:
-        if not isinstance(notebook, dict):
-            notebook = json.loads(Path(notebook).read_text(encoding="utf-8"))
-        outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{notebook} is not a notebook: {error}") from error
-    return [entry for output in outputs for entry in output.get("data", {}).get(MIME_TYPE, ())]
 
 
 def passed(results):

@@ -1,4 +1,4 @@
-"""Running notebooks in numbers: kept whole, resumed, retried, reported."""
+"""Batches of runs: planned, kept whole, resumed, retried, reported."""
 
 import functools
 import json
@@ -8,16 +8,18 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pandas as pd
-import psutil
 import pytest
 
-from aehelpers import data, report
-from aehelpers.runner import batch, execution, notebooks, runs, tables
+from aehelpers import data
+from aehelpers.runner import batch, execute
+from aehelpers.runner.notebook_file import FAILED, NotebookFile
 from aehelpers.runner.parameters import ParameterError
+from aehelpers.runner.store import RunStore, StoreError
+from tests.processes import gone, pid_in
 from tests.small_notebooks import RECORD, write_notebook
-from tests.test_engines import gone, pid_in
 
 
 @pytest.fixture
@@ -36,69 +38,26 @@ def same(table, other):
     return True
 
 
-# Names -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("names", "found"),
-    [
-        ([], ["01_first", "02_second", "12_last"]),
-        (["all"], ["01_first", "02_second", "12_last"]),
-        (["2"], ["02_second"]),
-        (["02"], ["02_second"]),
-        (["12", "01_f"], ["12_last", "01_first"]),
-    ],
-)
-def test_names_of_notebooks(notebook, names, found):
-    for name in ("02_second", "12_last", "02_second.failed"):
-        write_notebook(notebook.with_name(f"{name}.ipynb"))
-    assert [path.stem for path in notebooks.find_notebooks(notebook.parent, names)] == found
-
-
-@pytest.mark.parametrize(
-    ("names", "sentence"),
-    [
-        (["9"], "'9' fits no notebook; there are 01_first, 02_second"),
-        (["0"], "'0' fits no notebook"),
-        ([""], "'' fits no notebook"),
-        (["/etc/passwd"], "'/etc/passwd' fits no notebook"),
-        (["../01_first"], "'../01_first' fits no notebook"),
-        (["*"], r"'\*' fits no notebook"),
-        (["1", "01_first"], "'01_first' names 01_first a second time"),
-    ],
-)
-def test_names_that_fit_nothing(notebook, names, sentence):
-    write_notebook(notebook.with_name("02_second.ipynb"))
-    with pytest.raises(ValueError, match=sentence):
-        notebooks.find_notebooks(notebook.parent, names)
-
-
-def test_a_notebook_of_ones_own(notebook, tmp_path):
-    own = write_notebook(tmp_path / "own.ipynb")
-    assert notebooks.find_notebooks(notebook.parent, [str(own)]) == [own]
-    assert notebooks.find_notebooks(tmp_path / "nowhere", [str(own)]) == [own]
-    with pytest.raises(ValueError, match="no notebook found in"):
-        notebooks.find_notebooks(tmp_path / "nowhere")
-
-
 # Plans -------------------------------------------------------------------------------------
 
 
-def test_a_name_is_of_all_that_a_result_depends_on(notebook, tmp_path):
-    def name(given=None, state="full", package="1"):
+def test_a_name_is_of_all_that_a_result_depends_on(notebook, monkeypatch):
+    def name(given=None, state="full"):
         def states(names):
             return dict.fromkeys(names, state)
 
-        (job,) = batch.plan([(notebook, given or {})], states=states, package=package)
-        return job.name
+        (run,) = batch.plan([(notebook, given or {})], states=states)
+        return run.name
 
     names = {
         "itself": name(),
         "parameter": name({"epochs": 6}),
         "data": name({"dataset": "mnist"}),
         "sample": name({"dataset": "mnist"}, state="sample"),
-        "package": name(package="2"),
     }
+    with monkeypatch.context() as patch:
+        patch.setattr(execute, "version", lambda: "2")
+        names["package"] = name()
     assert name({"epochs": 5}) == name({"epochs": "5"}) == names["itself"]  # its own value
     execution_counts = json.loads(notebook.read_text())
     execution_counts["cells"][1] |= {"outputs": [], "execution_count": 7}
@@ -129,9 +88,9 @@ def test_a_plan_asks_only_for_data_that_are_needed(notebook):
         {"dataset": "fashion-mnist-sample"},
         {"dataset": "fashion-mnist"},
     ]
-    jobs = batch.plan([(notebook, one) for one in given], states=states)
+    runs = batch.plan([(notebook, one) for one in given], states=states)
     assert asked == [[], ["fashion-mnist", "mnist"]]
-    assert [job.data for job in jobs] == [{"mnist": "full"}, {}, {"fashion-mnist": "full"}]
+    assert [run.data for run in runs] == [{"mnist": "full"}, {}, {"fashion-mnist": "full"}]
 
 
 def test_damaged_data_are_refused_before_anything_runs(notebook, tmp_path, monkeypatch):
@@ -146,14 +105,13 @@ def test_damaged_data_are_refused_before_anything_runs(notebook, tmp_path, monke
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"jobs": 0}, "jobs must be a whole number from 1, got 0"),
-        ({"jobs": 1.5}, "jobs must be a whole number from 1, got 1.5"),
-        ({"threads": 0}, "threads must be a whole number from 1, got 0"),
-        ({"retries": -1}, "retries must be a whole number from 0, got -1"),
+        ({"jobs": 0}, "jobs must be auto or a whole number of at least 1, got 0"),
+        ({"jobs": 1.5}, "jobs must be auto or a whole number of at least 1, got 1.5"),
+        ({"threads": 0}, "threads must be a whole number of at least 1, got 0"),
+        ({"retries": -1}, "retries must be a whole number of at least 0, got -1"),
         ({"timeout": 0}, "timeout must be above 0 seconds, got 0"),
         ({"timeout": float("nan")}, "timeout must be above 0 seconds, got nan"),
-        ({"figures": "gif"}, "figures must be one of png, svg, pdf, got 'gif'"),
-        ({"figures": "png", "output": "s3://b"}, "figures are written to a folder of this machine"),
+        ({"figures": True, "output": "s3://b"}, "figures are written to a folder of this machine"),
     ],
 )
 def test_options_refused_before_anything_runs(notebook, options, sentence, tmp_path, monkeypatch):
@@ -182,7 +140,7 @@ def test_a_list_of_runs(notebook):
 
 
 def test_a_sweep_gives_a_table_and_goes_on_where_it_stopped(notebook, tmp_path):
-    output, seen = tmp_path / "runs", []
+    output = tmp_path / "runs"
     table = batch.sweep(notebook, {"epochs": [1, 9]}, {"noise": 0.1}, output=output, jobs=2)
     assert list(table["epochs"]) == [1, 9]
     assert list(table["twice"]) == [2.1, 18.1]
@@ -192,17 +150,10 @@ def test_a_sweep_gives_a_table_and_goes_on_where_it_stopped(notebook, tmp_path):
 
     (output / listing(output)[0]).write_text('{"cells": [')  # a file that somebody cut
     stamps = {path: path.stat().st_mtime_ns for path in output.iterdir()}
-    again = batch.sweep(
-        notebook,
-        {"epochs": [1, 9, 3]},
-        {"noise": 0.1},
-        output=output,
-        watch=lambda progress: seen.append(len(progress.before)),
-    )
+    again = batch.sweep(notebook, {"epochs": [1, 9, 3]}, {"noise": 0.1}, output=output)
     assert same(again[:2], table)
-    assert seen[-1] == 1
     assert sum(path.stat().st_mtime_ns == stamps[path] for path in stamps) == 1
-    assert len(tables.collect(output)) == 3
+    assert len(batch.collect(output)) == 3
     forced = batch.run(notebook, {"epochs": 9, "noise": 0.1}, output=output, resume=False)
     assert forced["seconds"][0] != table["seconds"][1]
 
@@ -234,10 +185,10 @@ if epochs == 4: import time; time.sleep(60)
         None,
     ]
     kept = listing(tmp_path / "runs")
-    assert sum(name.endswith(runs.FAILED) for name in kept) == 5
+    assert sum(name.endswith(FAILED) for name in kept) == 5
     assert len(kept) == 6
-    first = json.loads((tmp_path / "runs" / f"{table['run'][0]}{runs.FAILED}").read_text())
-    outputs = [output for cell in first["cells"] for output in cell.get("outputs", [])]
+    first = NotebookFile.read(tmp_path / "runs" / f"{table['run'][0]}{FAILED}")
+    outputs = [output for cell in first.content["cells"] for output in cell.get("outputs", [])]
     assert [o["ename"] for o in outputs if o["output_type"] == "error"] == ["ValueError"]
 
 
@@ -266,32 +217,22 @@ def test_values_reach_the_notebook_as_they_are(notebook, tmp_path):
 def test_figures_beside_the_runs(notebook, tmp_path):
     draw = "from aehelpers import plots\nplots.curves({'a': [1, 2, epochs]}, axis='x', name='wave')"
     write_notebook(notebook, draw)
-    for kind, start in (("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")):
-        table = batch.run(notebook, output=tmp_path / "runs", figures=kind)
-        name = table["run"][0]
-        assert (tmp_path / "runs" / name / f"wave.{kind}").read_bytes().startswith(start)
-    text = (tmp_path / "runs" / f"{name}.ipynb").read_text()
-    assert report.FIGURE_MIME_TYPE not in text
-    assert "image/png" in text
+    output = tmp_path / "runs"
+    batch.run(notebook, output=output)
+    kept = listing(output)
+    for resume in (True, False):  # also those of a run that was kept without
+        name = batch.run(notebook, output=output, figures=True, resume=resume)["run"][0]
+        assert (output / name / "wave.png").read_bytes().startswith(b"\x89PNG")
+    assert listing(output) == sorted([*kept, name])
 
 
-def test_a_notebook_without_figures_is_done_all_the_same(notebook, tmp_path):
-    seen = []
-    for _ in range(2):
-        batch.run(
-            notebook,
-            output=tmp_path / "runs",
-            figures="svg",
-            watch=lambda progress: seen.append(len(progress.before)),
-        )
-    assert seen[-1] == 1
-
-
-def test_code_that_changed_since_the_plan_runs_nothing(notebook):
-    (job,) = batch.plan([(notebook, {})], package="0.0")
-    outcome = execution.execute(job)
-    assert outcome.error.startswith("aehelpers 0.0 was to run it, but it is 0.1.0+")
-    assert not outcome.died
+def test_code_that_changed_since_the_plan_runs_nothing(notebook, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(execute, "version", lambda: "0.0")
+        (run,) = batch.plan([(notebook, {})])
+    about = execute.execute(run).about
+    assert about["error"].startswith("aehelpers 0.0 was to run it, but it is 0.1.0+")
+    assert not about["died"]
 
 
 def test_runs_see_the_environment_of_the_call(notebook, tmp_path, monkeypatch):
@@ -326,6 +267,29 @@ def test_threads_are_divided_by_jobs(notebook, tmp_path):
     assert run(output=tmp_path / "c", jobs=2, threads=5)["threads"][0] == 5
 
 
+def test_as_many_jobs_as_fit(monkeypatch):
+    monkeypatch.setattr("joblib.cpu_count", lambda: 4)
+    memory = {"available": 100e9}
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(**memory))
+    assert [batch.jobs_that_fit(n) for n in (0, 1, 3, 100)] == [1, 1, 3, 4]
+    memory["available"] = 2.5 * batch.MEMORY_OF_A_RUN
+    assert batch.jobs_that_fit(100) == 2
+    memory["available"] = 1e9
+    assert batch.jobs_that_fit(100) == 1
+
+
+def test_the_longest_run_begins_first(notebook, tmp_path):
+    paths = [notebook, *(write_notebook(tmp_path / f"{name}.ipynb", RECORD) for name in "ab")]
+    for path, seconds in zip(paths, (20, 90, 50), strict=True):
+        content = json.loads(path.read_text())
+        content["metadata"]["aehelpers"] = {"seconds": seconds}
+        path.write_text(json.dumps(content))
+    table = batch.run(paths, output=tmp_path / "runs")
+    written = {path.stem: path.stat().st_mtime_ns for path in (tmp_path / "runs").iterdir()}
+    assert [name[:2] for name in sorted(written, key=written.get)] == ["a-", "b-", "01"]
+    assert list(table["notebook"]) == ["01_first", "a", "b"]  # as they were asked for
+
+
 # Faults ------------------------------------------------------------------------------------
 
 # Leaves its process id as EPOCHS-0, the second time as EPOCHS-1; 1-0 takes its time.
@@ -339,8 +303,7 @@ time.sleep(3 if mark.name == "1-0" else 0)
 """
 
 
-@pytest.mark.parametrize("victim", ["kernel", "process"])
-def test_a_run_whose_kernel_or_process_is_killed_is_tried_again(notebook, tmp_path, victim):
+def test_a_run_whose_kernel_is_killed_is_tried_again(notebook, tmp_path):
     marks = tmp_path / "marks"
     marks.mkdir()
     write_notebook(notebook, PID.format(folder=str(marks)), RECORD)
@@ -349,7 +312,7 @@ def test_a_run_whose_kernel_or_process_is_killed_is_tried_again(notebook, tmp_pa
             batch.sweep, notebook, {"epochs": [1, 2, 3]}, output=tmp_path / "runs", jobs=1
         )
         pid = pid_in(marks / "1-0")
-        os.kill(pid if victim == "kernel" else psutil.Process(pid).ppid(), signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
         table = done.result(timeout=120)
     assert list(table["status"]) == ["done"] * 3
     assert list(table["twice"]) == [2.2, 4.2, 6.2]
@@ -358,23 +321,23 @@ def test_a_run_whose_kernel_or_process_is_killed_is_tried_again(notebook, tmp_pa
 
 
 def test_what_is_killed_every_time_is_reported(notebook, tmp_path):
-    write_notebook(notebook, "import os\nos.kill(os.getppid(), 9) if epochs == 1 else None", RECORD)
+    write_notebook(notebook, "import os\nos.kill(os.getpid(), 9) if epochs == 1 else None", RECORD)
     table = batch.sweep(notebook, {"epochs": [1, 2]}, output=tmp_path / "runs", jobs=2)
     assert list(table["status"]) == ["failed", "done"]
-    assert table["error"][0] == "WorkerDied: the process that ran it ended with signal 9"
+    assert table["error"][0] == "cell 3: the kernel died (out of memory?)"
     assert len(listing(tmp_path / "runs")) == 2
 
 
 def test_a_full_disk_ends_the_batch_and_keeps_what_is_done(notebook, tmp_path, monkeypatch):
-    written = runs.Runs.write
+    written = RunStore.keep
 
-    def write(self, name, text):
+    def keep(self, notebook):
         if self.names():
-            raise runs.StorageError("the disk is full")
-        written(self, name, text)
+            raise StoreError("the disk is full")
+        written(self, notebook)
 
-    monkeypatch.setattr(runs.Runs, "write", write)
-    with pytest.raises(runs.StorageError, match="the disk is full"):
+    monkeypatch.setattr(RunStore, "keep", keep)
+    with pytest.raises(StoreError, match="the disk is full"):
         batch.sweep(notebook, {"epochs": [1, 2, 3]}, output=tmp_path / "runs")
     monkeypatch.undo()
     assert len(listing(tmp_path / "runs")) == 1
@@ -410,7 +373,7 @@ def test_ctrl_c_stops_the_kernels_and_keeps_what_is_done(notebook, tmp_path):
         run.send_signal(CTRL_C)
         said, _ = run.communicate(timeout=120)
     assert run.returncode == 130
-    assert "stopped: 1 done; the same command goes on from there" in said
+    assert "1 of 4 runs are done; the same command goes on from there" in said
     assert all(gone(pid) for pid in pids)
     assert len([name for name in listing(output) if name.endswith(".ipynb")]) == 1
 
@@ -418,20 +381,16 @@ def test_ctrl_c_stops_the_kernels_and_keeps_what_is_done(notebook, tmp_path):
 # One notebook, here and now ----------------------------------------------------------------
 
 
-def test_run_notebook(notebook, tmp_path):
-    done = notebooks.run_notebook(notebook, tmp_path / "out" / "n.ipynb", {"epochs": 3})
-    assert (done.error, done.passed) == (None, (1, 2))
-    assert [result["value"] for result in done.results] == [6.2, 0.2, 1]
-    assert listing(tmp_path / "out") == ["n.ipynb"]
+def test_refresh(notebook, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    output = tmp_path / "out" / "n.ipynb"
+    row, path = batch.refresh(notebook, output, {"epochs": 3})
+    assert (row.outcome, path) == ("1 of 2 marks passed", output)
+    assert [result["value"] for result in row.results] == [6.2, 0.2, 1]
+    assert NotebookFile.read(output).about == {"seconds": 10}
     write_notebook(notebook, "x = 1", "raise ValueError('no')")
-    failed = notebooks.run_notebook(notebook, tmp_path / "out" / "n.ipynb")
-    assert failed.error == "cell 3: ValueError: no"
-    assert listing(tmp_path / "out") == ["n.failed.ipynb", "n.ipynb"]
-
-
-def test_execution_takes_no_name_from_the_jobs(notebook):
-    (job,) = batch.plan([(notebook, {})])
-    outcome = execution.execute(job)
-    about = json.loads(outcome.text)["metadata"][execution.METADATA]
-    assert about["run"] == job.name
-    assert about["parameters"]["epochs"] == 5
+    row, path = batch.refresh(notebook, output)
+    assert row.outcome == "failed: cell 3: ValueError: no"
+    assert path.resolve() == tmp_path / "runs" / "01_first.failed.ipynb"
+    assert listing(tmp_path / "out") == ["n.ipynb"]  # as it was
+    assert len(NotebookFile.read(output).results) == 3

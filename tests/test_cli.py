@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from aehelpers.data import sources
-from aehelpers.runner import engines
 from aehelpers.runner.cli import main
+from aehelpers.runner.executors import LocalExecutor
 from tests.small_notebooks import RECORD, write_notebook
 from tests.test_data import machine as machine  # a fixture
 from tests.test_sources import IMAGES, write_set
@@ -146,7 +146,7 @@ def test_run_in_place(folder):
     assert done.exit_code == 0, done.output
     written = json.loads((folder / "notebooks" / "01_first.ipynb").read_text())
     assert [cell["execution_count"] for cell in written["cells"]] == [1, 2]
-    assert written["metadata"].keys() <= {"kernelspec", "language_info"}
+    assert written["metadata"].keys() <= {"kernelspec", "language_info", "aehelpers"}
     write_notebook(folder / "notebooks" / "02_bare.ipynb", "1 / 0")
     before = (folder / "notebooks" / "02_bare.ipynb").read_bytes()
     failed = aehelpers("run", "2", "--in-place")
@@ -165,7 +165,6 @@ def test_list(folder):
 
 FILES = {
     "broken.yaml": "epochs: [1",
-    "twice.yaml": "epochs: 1\nepochs: 2",
     "empty.yaml": "",
     "text.yaml": "epochs",
     "unknown.yaml": "epoch: [1, 2]",
@@ -203,23 +202,27 @@ MALFORMED = [
     (["run", "-p", "epochs=3"], "02_bare has no parameters"),
     (["run", "1", "-f", "none.yaml"], "none.yaml cannot be read: "),
     (["run", "1", "-f", "broken.yaml"], "broken.yaml is not YAML: "),
-    (["run", "1", "-f", "twice.yaml"], "'epochs' stands twice"),
     (["run", "1", "-f", "empty.yaml"], "empty.yaml must hold parameters with their values"),
     (["run", "1", "-f", "text.yaml"], "text.yaml must hold parameters with their values"),
     (["run", "1", "-f", "object.yaml"], "object.yaml is not YAML: "),
     (["run", "--in-place", "-p", "epochs=3"], "--in-place stores runs with the notebook's own"),
     (["run", "--in-place", "--dry-run"], "--in-place stores runs with the notebook's own"),
-    (["run", "1", "--dry-run", "--jobs", "0"], "jobs must be a whole number from 1, got 0"),
-    (["run", "1", "--jobs", "0"], "jobs must be a whole number from 1, got 0"),
+    (
+        ["run", "1", "--dry-run", "--jobs", "0"],
+        "jobs must be auto or a whole number",
+    ),
+    (["run", "1", "--jobs", "0"], "jobs must be auto or a whole number"),
     (["run", "1", "--jobs", "many"], "'many' is not a valid integer"),
     (["run", "1", "--timeout", "-1"], "timeout must be above 0 seconds, got -1.0"),
-    (["run", "1", "--figures", "gif"], "figures must be one of png, svg, pdf, got 'gif'"),
-    (["run", "1", "--output", "log"], "log is no folder"),
+    (["run", "1", "--figures", "--output", "s3://b"], "figures are written to a folder of this"),
+    (["run", "1", "--output", "x" * 300], "cannot be read: File name too long"),
+    (["run", "1", "--output", "log"], "log is not a folder"),
     (["run", "1", "--output", "s3://bucket"], "s3://bucket cannot be listed: "),
     (["run", "1", "--scheduler", "nonsense"], "nonsense"),
-    (["sweep", "1"], "a grid needs at least one parameter of 01_first"),
-    (["sweep", "1", "-g", "epochs="], "the grid of epochs has an empty value: ''"),
-    (["sweep", "1", "-g", "epochs=1,,2"], "the grid of epochs has an empty value: '1,,2'"),
+    (["sweep", "1"], "a grid needs a parameter of 01_first with its values"),
+    (["sweep", "all", "-g", "epochs=1"], "a sweep is of one notebook, got all"),
+    (["sweep", "1", "-g", "epochs="], "the grid of epochs is empty"),
+    (["sweep", "1", "-g", "epochs=1,,2"], "the grid of epochs must be values, got '1,,2'"),
     (["sweep", "1", "-g", "epochs=5:0"], "the grid of epochs has 0 values: 5:0"),
     (["sweep", "1", "-g", "epochs=1,1"], "the grid of epochs has 1 more than once"),
     (["sweep", "1", "-g", "epochs=0:9999999"], "the grid of epochs has 9,999,999 values"),
@@ -248,7 +251,7 @@ def test_malformed_requests(folder, arguments, sentence, monkeypatch):
     (folder / "log").touch()
     before = sorted(folder.rglob("*"))
     started = []
-    monkeypatch.setattr(engines.ProcessExecutor, "submit", lambda *args: started.append(args))
+    monkeypatch.setattr(LocalExecutor, "submit", lambda *args: started.append(args))
     refused = aehelpers(*arguments)
     assert refused.exit_code == 2, refused.output
     (line,) = [line for line in refused.output.splitlines() if line.startswith("Error: ")]

@@ -11,12 +11,12 @@ import time
 import psutil
 import pytest
 
-from aehelpers.runner import batch, execution
-from aehelpers.runner.engines import ClusterError
+from aehelpers.runner import batch, execute
+from aehelpers.runner.executors import ClusterError
 from tests.notebooks.make_golden import NOTEBOOKS, PARAMETERS
+from tests.processes import gone, pid_in
 from tests.small_notebooks import RECORD, write_notebook
 from tests.test_batch import CTRL_C, PID, listing, same
-from tests.test_engines import gone, pid_in
 
 pytest.importorskip("distributed", reason="Dask is not installed: no cluster to test")
 
@@ -136,7 +136,7 @@ def test_clusters_that_are_not_fit(cluster, notebook, tmp_path, monkeypatch):
 
 def test_a_cluster_with_another_version(cluster, notebook, tmp_path, monkeypatch):
     cluster.worker()
-    monkeypatch.setattr(execution, "version", lambda: "0.0")
+    monkeypatch.setattr(execute, "version", lambda: "0.0")
     with pytest.raises(ClusterError, match=r"the workers have aehelpers 0.1.0\+.*, here it is 0.0"):
         batch.run(notebook, output=tmp_path / "runs", scheduler=cluster.address)
     assert not (tmp_path / "runs").exists()
@@ -161,7 +161,7 @@ def test_ctrl_c_on_a_cluster_ends_its_own_runs(cluster, notebook, tmp_path):
         sweep.send_signal(CTRL_C)
         said, _ = sweep.communicate(timeout=60)
         assert sweep.returncode == 130
-        assert "stopped: 0 done; the same command goes on from there" in said
+        assert "0 of 2 runs are done; the same command goes on from there" in said
         assert all(gone(kernel) for kernel in kernels)
         beside.communicate(timeout=60)
         assert beside.returncode == 0

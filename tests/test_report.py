@@ -32,17 +32,13 @@ def test_what_is_not_judged_has_no_mark():
     assert Result("r", 5.0, at_most=1.0, judged=False).mark == "–"
 
 
-def test_results_travel_through_a_notebook(tmp_path):
+def test_results_travel_as_data():
     results = Results()
     results.add("loss", np.float32(0.25), unit="nats", at_most=0.3)
     results.add("broken", float("nan"), at_most=1.0)
     bundle = results.table()._repr_mimebundle_()
     assert "0.25 nats" in bundle["text/html"]
-    output = {"output_type": "display_data", "data": bundle, "metadata": {}}
-    notebook = {"cells": [{"cell_type": "markdown"}, {"outputs": [output]}]}
-    path = tmp_path / "n.ipynb"
-    path.write_text(json.dumps(notebook, allow_nan=False))
-    loss, broken = report.read_results(path)
+    loss, broken = json.loads(json.dumps(bundle[MIME_TYPE], allow_nan=False))
     assert loss["value"] == pytest.approx(0.25)
     assert (loss["unit"], loss["at_most"], loss["mark"]) == ("nats", 0.3, "✓")
     assert (broken["value"], broken["mark"]) == (None, "✗")
@@ -60,14 +56,6 @@ def test_a_name_is_used_once():
     results.add("loss", 1.0)
     with pytest.raises(ValueError, match="'loss' a second time"):
         results.add("loss", 2.0)
-
-
-@pytest.mark.parametrize("text", ["", "not json", "[]", '{"cells": 3}', '{"nbformat": 4}'])
-def test_a_file_that_is_no_notebook(tmp_path, text):
-    path = tmp_path / "n.ipynb"
-    path.write_text(text)
-    with pytest.raises(ValueError, match="is not a notebook"):
-        report.read_results(path)
 
 
 def test_table():

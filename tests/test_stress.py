@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from aehelpers.runner import batch, parameters
+from tests.processes import gone
 from tests.small_notebooks import RECORD, write_notebook
 from tests.test_batch import listing, same, sweep_command
-from tests.test_engines import gone
 
 pytestmark = pytest.mark.stress
 
@@ -79,15 +79,15 @@ def test_the_runner_stays_small_with_a_thousand_runs(tmp_path):
     script = f"""
 import resource
 from concurrent.futures import Future
-from aehelpers.runner import batch, engines, execution
 from aehelpers.runner.cli import main
+from aehelpers.runner.executors import LocalExecutor
 
-def pretended(self, work, job):
+def pretended(self, work, run):
     future = Future()
-    future.set_result(execution._outcome(job, job.text, 0.0, None, False))
+    future.set_result(run.ended())
     return future
 
-engines.ProcessExecutor.submit = pretended
+LocalExecutor.submit = pretended
 arguments = ["sweep", {str(notebook)!r}, "-g", "epochs=0:1000", "--output", {str(tmp_path / "o")!r}]
 main([*arguments, "--dry-run"], standalone_mode=False)
 main(arguments, standalone_mode=False)

@@ -11,7 +11,7 @@ from aehelpers.data.corruption import (
     missing_pixels,
     salt_and_pepper_noise,
 )
-from aehelpers.data.dataset import NAMES, Dataset, load, places
+from aehelpers.data.dataset import NAMES, Dataset, find, load, places
 from aehelpers.data.sources import DataError
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "add_gaussian_noise",
     "add_noise",
     "binarize",
+    "find",
     "load",
     "masking_noise",
     "mean_of_noise",

@@ -10,7 +10,6 @@
 5. the sample that ships with this package.
 """
 
-import difflib
 import os
 import warnings
 from dataclasses import dataclass, field, replace
@@ -18,10 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from aehelpers._checks import check_choice
 from aehelpers.data import sources
 from aehelpers.data.sources import FILES, DataError
 
-__all__ = ["NAMES", "Dataset", "load", "places"]
+__all__ = ["NAMES", "Dataset", "find", "load", "places"]
 
 CLASS_NAMES = {
     "mnist": tuple("0123456789"),
@@ -123,7 +123,7 @@ def load(name):
     UserWarning
         If the full set cannot be had and the sample stands in for it.
     """
-    _check_name(name, NAMES)
+    check_choice(NAMES, name=name)
     full_name = name.removesuffix("-sample")
     found = _find_full(name) if name == full_name else None
     if found is None:
@@ -151,7 +151,7 @@ def places(name):
     DataError
         If the folder in AEHELPERS_DATA is missing.
     """
-    _check_name(name, FILES)
+    check_choice(FILES, name=name)
     found = []
     own = os.environ.get("AEHELPERS_DATA")
     if own:
@@ -167,18 +167,45 @@ def places(name):
     return found
 
 
+def find(name):
+    """Look for the full data set in all places on this machine.
+
+    Parameters
+    ----------
+    name : "mnist" or "fashion-mnist"
+
+    Yields
+    ------
+    place : Place
+    arrays : list of uint8 arrays, or None
+        As of `sources.read_set`; None where the set is missing or damaged.
+    error : DataError or None
+        What is wrong with a folder that exists.
+
+    Raises
+    ------
+    DataError
+        If the folder in AEHELPERS_DATA is missing.
+    """
+    for place in places(name):
+        arrays = error = None
+        if place.exists:
+            try:
+                arrays = sources.read_set(place.folder, FILES[name])
+            except DataError as found:
+                error = found
+        yield place, arrays, error
+
+
 def _find_full(name):
     """The arrays of the full set and where they came from; None, with a warning, if nowhere."""
-    for place in places(name):
-        if not place.exists:
-            continue
-        try:
-            return sources.read_set(place.folder, FILES[name]), place.description
-        except DataError as error:
-            if place.required:
-                raise
-            if place.description != "the cache":  # `fetch` repairs the cache
-                warnings.warn(f"{error}; {place.description} is passed over", stacklevel=3)
+    for place, arrays, error in find(name):
+        if arrays is not None:
+            return arrays, place.description
+        if error is not None and place.required:
+            raise error
+        if error is not None and place.description != "the cache":  # `fetch` repairs the cache
+            warnings.warn(f"{error}; {place.description} is passed over", stacklevel=3)
     try:
         sources.fetch(name)
         return sources.read_set(sources.cache_folder() / name, FILES[name]), "the public mirrors"
@@ -195,10 +222,3 @@ def _find_full(name):
 def _grey(images):
     """Grey values from 0 to 255 as float32 in [0, 1]."""
     return np.divide(images, np.float32(255), dtype=np.float32)
-
-
-def _check_name(name, allowed):
-    if name not in allowed:
-        near = difflib.get_close_matches(str(name), allowed, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"name must be one of {', '.join(allowed)}, got {name!r}{hint}")

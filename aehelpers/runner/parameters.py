@@ -1,7 +1,6 @@
-"""A notebook's parameters: what its cell declares, values checked against it, grids of values."""
+"""A notebook's parameters: their types, values checked against them, grids of values."""
 
 import ast
-import difflib
 import itertools
 import json
 import math
@@ -13,175 +12,157 @@ from typing import Any
 
 import yaml
 
+from aehelpers._checks import did_you_mean
 from aehelpers.data import NAMES
 
-__all__ = [
-    "Parameter",
-    "ParameterError",
-    "check",
-    "declared",
-    "expand",
-    "notebook_content",
-    "read_grid",
-    "read_yaml",
-]
+__all__ = ["Parameter", "ParameterError", "check", "expand", "read_grid", "read_yaml"]
 
 MOST_RUNS = 100_000  # of one grid: more is a slip, and would fill the memory
+_MOST_ELEMENTS = 1_000_000  # of one YAML text, in which aliases can multiply them
 
 
 class ParameterError(ValueError):
-    """A parameter that the notebook does not know, or of another type than it wants."""
+    """A request that cannot be run; most often a parameter of another name or type."""
+
+
+_TYPES = {"int": int, "float": (int, float), "bool": bool, "str": str, "list": list, "dict": dict}
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One line of the cell tagged `parameters`, as ``epochs: int = 5  # passes over the data``."""
+    """One line of the cell tagged `parameters`, as ``epochs: int = 5  # passes over the data``.
+
+    `type` is that of the default where the line names none, and "" where neither tells.
+    """
 
     name: str
     type: str
     default: Any
     help: str = ""
 
+    @classmethod
+    def declared(cls, found):
+        """The parameter that papermill found."""
+        try:
+            default = ast.literal_eval(found["default"])
+        except (ValueError, SyntaxError):  # an expression
+            default = found["default"]
+        kind = found["inferred_type_name"].split("[")[0]
+        if kind == "None":  # not annotated
+            kind = type(default).__name__ if default != found["default"] else ""
+        return cls(found["name"], kind if kind in _TYPES else "", default, found["help"])
+
     @property
     def is_dataset(self):
         """Whether it names a data set: its default does."""
         return self.type == "str" and self.default in NAMES
 
+    def check(self, value, name):
+        """`value` as the declared type; a string is read as that type, if it is another."""
+        given = value
+        if isinstance(value, str) and self.type != "str":
+            value = _read(value, self.type)
+        value = _plain(value)
+        if self.type and not _fits(value, self.type):
+            raise ParameterError(f"{name} must be of type {self.type}, got {given!r:.100}")
+        if self.type == "list":
+            value = self._with_elements_like_default(value, name)
+        if self.is_dataset and value not in NAMES:
+            hint = did_you_mean(value, NAMES)
+            allowed = ", ".join(NAMES)
+            raise ParameterError(f"{name} must be one of {allowed}, got {value!r}{hint}")
+        _check_json(value, name)
+        return float(value) if self.type == "float" else value
 
-def declared(notebook):
-    """The parameters of a notebook, as a dict of name to `Parameter`, in their order.
-
-    Raises
-    ------
-    ParameterError
-        If the file is no notebook.
-    """
-    import nbformat
-    import papermill
-
-    try:
-        content = nbformat.from_dict(notebook_content(notebook))
-        found = papermill.inspect_notebook(content)
-    except Exception as error:  # whatever reads it: JSON, nbformat, papermill
-        sentence = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ParameterError(f"{notebook} is no notebook that can be read: {sentence}") from error
-    return {
-        name: Parameter(name, one["inferred_type_name"], _literal(one["default"]), one["help"])
-        for name, one in found.items()
-    }
-
-
-def notebook_content(path):
-    """What a notebook's file holds, as a dict, with its language named.
-
-    papermill needs to know the language, and not every editor writes it there.
-    """
-    content = json.loads(Path(path).read_text(encoding="utf-8"))
-    about = content["metadata"]
-    kernel = about.setdefault("kernelspec", {"name": "python3", "display_name": "Python 3"})
-    kernel.setdefault("language", about.get("language_info", {}).get("name", "python"))
-    return content
+    def _with_elements_like_default(self, values, name):
+        """A list whose elements have the type that all elements of the default have."""
+        elements = self.default if isinstance(self.default, list) else []
+        kinds = {type(element).__name__ for element in elements}
+        if not (kinds == {"int", "float"} or (len(kinds) == 1 and kinds <= _TYPES.keys())):
+            return values
+        kind = "float" if "float" in kinds else kinds.pop()
+        if kind in ("int", "float"):  # YAML reads 1e-3 as a string
+            values = [_read(value, kind) if isinstance(value, str) else value for value in values]
+        for value in values:
+            if not _fits(value, kind):
+                raise ParameterError(
+                    f"{name} must be a list of {kind} as {self.default}, got {value!r} in it"
+                )
+        return [float(value) for value in values] if kind == "float" else values
 
 
-def check(notebook, parameters, known=None):
-    """`parameters` as the types that the notebook declares, checked before anything runs.
+def check(notebook, given):
+    """`given` as the types that a notebook declares.
 
     Parameters
     ----------
-    notebook : path
-    parameters : dict
+    notebook : NotebookFile
+    given : dict
         A value may be a string, as typed in a shell: it is read as the declared type.
         The elements of a list must be of the type of the default's elements.
-    known : dict, optional
-        What `declared` gives, if that is at hand.
 
     Raises
     ------
     ParameterError
         For a name the notebook does not have, or a value of another type.
     """
-    stem, known = Path(notebook).stem, declared(notebook) if known is None else known
-    return {name: _checked(stem, known, name, value) for name, value in parameters.items()}
+    return {
+        name: _known(notebook, name).check(value, f"{name} of {notebook.stem}")
+        for name, value in given.items()
+    }
 
 
 def read_grid(notebook, pairs):
-    """A grid from what is typed in a shell.
+    """A grid from what is typed in a shell, for `expand`: a list of values for each name.
 
     Parameters
     ----------
-    notebook : path
+    notebook : NotebookFile
     pairs : dict of str to str
-        Values are separated by commas, outside brackets; for whole numbers ``0:5`` is
-        0, 1, 2, 3, 4 and ``0:10:5`` is 0, 5.
-
-    Returns
-    -------
-    dict of str to list
-        For `expand`.
+        Values are separated by commas, outside brackets and quotes; for a parameter of type
+        int ``0:5`` is 0, 1, 2, 3, 4 and ``0:10:5`` is 0, 5.
     """
-    stem, known = Path(notebook).stem, declared(notebook)
     grid = {}
     for name, text in pairs.items():
-        parameter = _known(stem, known, name)
-        values = []
-        for item in _items(text):
-            if not item:
-                raise ParameterError(f"the grid of {name} has an empty value: {text!r}")
-            bounds = re.fullmatch(r"(-?\d+):(-?\d+)(?::(-?\d+))?", item)
-            if bounds and parameter.type == "int":
-                start, stop, step = (int(group or 1) for group in bounds.groups())
-                span = range(start, stop, step) if step else range(0)
-                n_values = (stop - start) // (step or 1)  # nearly: len() refuses the largest
-                if not span or n_values > MOST_RUNS:
-                    count = f"{n_values:,}" if span else "0"
-                    raise ParameterError(f"the grid of {name} has {count} values: {item}")
-                values += span
-            elif parameter.type == "str" and len(item) > 1 and item[0] == item[-1] in "\"'":
-                values.append(item[1:-1])
-            else:
-                values.append(item)
-        grid[name] = values
+        parameter = _known(notebook, name)
+        try:  # a list of YAML knows where brackets and quotes end
+            items = yaml.compose(f"[{text}]").value
+        except yaml.YAMLError as error:
+            raise ParameterError(f"the grid of {name} must be values, got {text!r}") from error
+        spans = [slice(item.start_mark.index - 1, item.end_mark.index - 1) for item in items]
+        grid[name] = [value for span in spans for value in _values(text[span], parameter)]
     return grid
 
 
-def expand(notebook, grid, fixed=None):
-    """All combinations of the values of a grid, as dicts of checked parameters.
+def expand(grid, fixed):
+    """All combinations of the values of a grid, as dicts; the first name changes slowest.
 
     Parameters
     ----------
-    notebook : path
     grid : dict of str to list
-        The first name changes slowest.
-    fixed : dict, optional
+    fixed : dict
         Values that all runs share.
 
     Raises
     ------
     ParameterError
-        As of `check`; and for no value, for one that repeats, for a name that is fixed as
-        well, or for more than 100,000 runs.
+        For no value, one that repeats, a name that is fixed as well, or more than 100,000 runs.
     """
-    stem, known, fixed = Path(notebook).stem, declared(notebook), dict(fixed or {})
-    if not grid:
-        raise ParameterError(f"a grid needs at least one parameter of {stem} with its values")
-    axes = {}
     for name, values in grid.items():
-        parameter = _known(stem, known, name)
         if name in fixed:
             raise ParameterError(f"{name} is both fixed and in the grid")
         if isinstance(values, (str, dict)) or not hasattr(values, "__iter__"):
             raise ParameterError(f"the grid of {name} must be a list of values, got {values!r}")
-        axes[name] = [_checked(stem, known, name, value) for value in values]
-        if not axes[name]:
+    axes = {name: list(values) for name, values in grid.items()}
+    for name, values in axes.items():
+        if not values:
             raise ParameterError(f"the grid of {name} is empty")
-        seen = Counter(json.dumps(value, sort_keys=True) for value in axes[name])
-        repeated, times = seen.most_common(1)[0]
+        ((repeated, times),) = Counter(map(str, values)).most_common(1)
         if times > 1:
-            raise ParameterError(f"the grid of {parameter.name} has {repeated} more than once")
+            raise ParameterError(f"the grid of {name} has {repeated} more than once")
     n_runs = math.prod(map(len, axes.values()))
     if n_runs > MOST_RUNS:
         raise ParameterError(f"the grid has {n_runs:,} runs, at most {MOST_RUNS:,} are allowed")
-    fixed = {name: _checked(stem, known, name, value) for name, value in fixed.items()}
     return [
         {**fixed, **dict(zip(axes, values, strict=True))}
         for values in itertools.product(*axes.values())
@@ -189,126 +170,94 @@ def expand(notebook, grid, fixed=None):
 
 
 def read_yaml(path):
-    """What a YAML file holds; a key that stands twice is an error, not a silent loss."""
+    """What a YAML file holds."""
     try:
-        return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)
+        return _load_yaml(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ParameterError(f"{path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         sentence = " ".join(str(error).split())
         raise ParameterError(f"{path} is not YAML: {sentence}") from error
 
 
-class _Loader(yaml.SafeLoader):
-    def construct_mapping(self, node, deep=False):
-        merge = "tag:yaml.org,2002:merge"  # <<, which may be overruled
-        keys = [key for key, _ in node.value if key.tag != merge]
-        keys = [self.construct_object(key, deep=True) for key in keys]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"{twice!r} stands twice", node.start_mark
-            )
-        return super().construct_mapping(node, deep)
+def _load_yaml(text):
+    content = yaml.safe_load(text)
+    if _count(content, {}) > _MOST_ELEMENTS:
+        raise yaml.YAMLError(f"its aliases make more than {_MOST_ELEMENTS:,} elements")
+    return content
 
 
-def _items(text):
-    """`text` cut at its commas, but not within brackets or quotes."""
-    items, depth, quote, start = [], 0, "", 0
-    for place, character in enumerate(text):
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "\"'":
-            quote = character
-        elif character in "[{(":
-            depth += 1
-        elif character in ")}]":
-            depth -= 1
-        elif character == "," and depth == 0:
-            items.append(text[start:place].strip())
-            start = place + 1
-    return [*items, text[start:].strip()]
+def _count(value, counts):
+    """How many elements a value has; each object is counted once, however often it stands there."""
+    if id(value) not in counts:
+        inner = value.values() if isinstance(value, dict) else value
+        inner = inner if isinstance(value, (dict, list)) else ()
+        counts[id(value)] = 1 + sum(_count(element, counts) for element in inner)
+    return counts[id(value)]
 
 
-def _known(stem, known, name):
-    if name in known:
-        return known[name]
-    if not known:
-        raise ParameterError(f"{stem} has no parameters: no cell is tagged so")
-    near = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(known)}"
-    raise ParameterError(f"{stem} has no parameter {name}{hint}")
+def _known(notebook, name):
+    """The parameter of this name."""
+    if name in notebook.parameters:
+        return notebook.parameters[name]
+    if not notebook.parameters:
+        raise ParameterError(f"{notebook.stem} has no parameters: no cell is tagged so")
+    hint = did_you_mean(name, notebook.parameters)
+    hint = hint or f"; it has {', '.join(notebook.parameters)}"
+    raise ParameterError(f"{notebook.stem} has no parameter {name}{hint}")
 
 
-def _checked(stem, known, name, value):
-    parameter = _known(stem, known, name)
-    value = _as_type(value, parameter, f"{name} of {stem}")
-    if parameter.is_dataset and value not in NAMES:
-        near = difflib.get_close_matches(value, NAMES, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ParameterError(
-            f"{name} of {stem} must be one of {', '.join(NAMES)}, got {value!r}{hint}"
-        )
+def _read(text, kind):
+    """A text as a value of this type, or as it is where it cannot be read so."""
+    try:
+        if kind in ("list", "dict"):
+            return _load_yaml(text)
+        if kind in ("int", "float"):
+            return {"int": int, "float": float}[kind](text)
+        if kind == "bool":
+            return {"true": True, "false": False}.get(text.lower(), text)
+    except (ValueError, yaml.YAMLError, RecursionError):
+        return text
+    # Of no known type: as papermill reads its own -p.
+    words = {"true": True, "false": False, "none": None}
+    numbers = (_read(text, kind) for kind in ("int", "float"))
+    return next((number for number in numbers if number != text), words.get(text.lower(), text))
+
+
+def _plain(value):
+    """A value as Python's own types: numbers and arrays of NumPy, and tuples, are taken too."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_plain(element) for element in value]
+    if isinstance(value, dict):
+        return {key: _plain(element) for key, element in value.items()}
     return value
 
 
-_TYPES = {"int": int, "float": (int, float), "bool": bool, "str": str, "list": list, "dict": dict}
+def _fits(value, kind):
+    return isinstance(value, _TYPES[kind]) and (kind == "bool" or not isinstance(value, bool))
 
 
-def _as_type(value, parameter, name):
-    """`value` as the declared type; a string is read as YAML or a number where it can be."""
-    wanted = parameter.type.split("[")[0]
-    if wanted not in _TYPES:
-        return value
-    original = value
-    if isinstance(value, str) and wanted != "str":
-        value = _read(value, wanted)
-    fits = isinstance(value, _TYPES[wanted]) and (wanted == "bool" or not isinstance(value, bool))
-    if not fits:
-        raise ParameterError(f"{name} must be of type {wanted}, got {original!r}")
-    if wanted == "list":
-        return _with_elements_like(value, parameter.default, name)
-    return float(value) if wanted == "float" else value
-
-
-def _read(text, wanted):
-    if wanted in ("list", "dict"):
-        try:
-            return yaml.load(text, Loader=_Loader)
-        except yaml.YAMLError:
-            return text
+def _check_json(value, name):
+    """Refuse what a notebook's file cannot hold: NaN, a date, a key that is no string."""
     try:
-        return json.loads(text.lower() if wanted == "bool" else text)
-    except ValueError:
-        return _as_number(text)
+        same = json.loads(json.dumps(value, allow_nan=False)) == value
+    except (TypeError, ValueError, RecursionError):
+        same = False
+    if not same:
+        raise ParameterError(f"{name} must be a value that JSON can hold, got {value!r:.100}")
 
 
-def _with_elements_like(values, default, name):
-    """A list whose elements are of the type that all elements of the default have."""
-    kinds = {type(element) for element in default} if isinstance(default, list) else set()
-    if not kinds or (len(kinds) > 1 and not kinds <= {int, float}):
-        return values
-    kind = float if float in kinds else kinds.pop()
-    if kind in (int, float):
-        values = [_as_number(value) if isinstance(value, str) else value for value in values]
-    allowed = _TYPES.get(kind.__name__, kind)
-    for value in values:
-        if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):
-            raise ParameterError(
-                f"{name} must be a list of {kind.__name__} as {default}, got {value!r} in it"
-            )
-    return [float(value) for value in values] if kind is float else values
-
-
-def _as_number(text):
-    try:
-        return float(text)  # 1., .5 and 1e-3 are numbers, though not to JSON or YAML
-    except ValueError:
-        return text
-
-
-def _literal(text):
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+def _values(item, parameter):
+    """The values that one item of a grid stands for: a range of them, or itself."""
+    bounds = re.fullmatch(r"(-?\d+):(-?\d+)(?::(-?\d+))?", item)
+    if bounds and parameter.type == "int":
+        start, stop, step = (int(group or 1) for group in bounds.groups())
+        n_values = max(0, -((start - stop) // step)) if step else 0
+        if not 0 < n_values <= MOST_RUNS:
+            raise ParameterError(f"the grid of {parameter.name} has {n_values:,} values: {item}")
+        return list(range(start, stop, step))
+    if parameter.type == "str" and len(item) > 1 and item[0] == item[-1] in "\"'":
+        return [item[1:-1]]
+    return [item]

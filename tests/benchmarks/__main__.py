@@ -33,7 +33,8 @@ from aehelpers.models import (
     rbm_likelihood,
     tf,
 )
-from aehelpers.runner import batch, notebooks
+from aehelpers.runner import batch
+from aehelpers.runner.notebook_file import find_notebooks
 from tests.small_notebooks import write_notebook
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -382,7 +383,7 @@ def batch_rows(n):
                 str(notebook), f"{folder}/out.ipynb", {"epochs": number}, progress_bar=False
             )
             taken["papermill alone"].append(time.perf_counter() - start)
-        grid = {"epochs": list(range(n + 1))}  # the first also starts the server of processes
+        grid = {"epochs": list(range(n + 1))}  # the first also imports what runs notebooks
         batch.sweep(notebook, grid, output=folder)
         ends = sorted(path.stat().st_mtime for path in Path(folder).glob("n-*.ipynb"))
         taken["a run of a batch"] = [end - start for start, end in itertools.pairwise(ends)]
@@ -394,11 +395,10 @@ def run_notebooks():
     """A row for each notebook; the memory is the largest so far of any kernel."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for path in notebooks.find_notebooks(NOTEBOOKS):
-            run = notebooks.run_notebook(path, Path(folder, path.name))
+        for path in find_notebooks(NOTEBOOKS):
+            row, _ = batch.refresh(path, Path(folder, path.name))
             memory = f"{peak_megabytes(resource.RUSAGE_CHILDREN):,.0f} MB"
-            passed = "{} of {} marks".format(*run.passed) if run.error is None else run.error
-            rows.append((path.stem, f"{run.seconds:.0f}", memory, passed))
+            rows.append((path.stem, f"{row.about['seconds']:.0f}", memory, row.outcome))
     return rows
 
 

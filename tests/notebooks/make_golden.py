@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from aehelpers.runner import notebooks
+from aehelpers.runner import batch
+from aehelpers.runner.notebook_file import find_notebooks
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 GOLDEN = Path(__file__).parent / "golden"
@@ -84,12 +85,11 @@ PARAMETERS = {
 
 
 def main():
-    for path in notebooks.find_notebooks(NOTEBOOKS):
-        run = notebooks.run_notebook(path, GOLDEN / path.name, PARAMETERS[path.stem])
-        print(f"{run.output.name}: {run.seconds:.0f} s")
-        if run.error is not None:
-            sys.exit(f"{path.stem} failed in {run.error}")
-        notebooks.strip_metadata(run.output)
+    for path in find_notebooks(NOTEBOOKS):
+        row, output = batch.refresh(path, GOLDEN / path.name, PARAMETERS[path.stem])
+        print(f"{output}: {row.outcome}")
+        if row.about["error"] is not None:
+            sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ import re
 import pytest
 
 from aehelpers import report
-from aehelpers.runner import notebooks, parameters
+from aehelpers.runner.notebook_file import NotebookFile, find_notebooks
 from tests.notebooks.make_golden import GOLDEN, NOTEBOOKS, PARAMETERS
 
-COMMITTED = notebooks.find_notebooks(NOTEBOOKS) + notebooks.find_notebooks(GOLDEN)
+COMMITTED = find_notebooks(NOTEBOOKS) + find_notebooks(GOLDEN)
 # A path from the root of some machine: POSIX in a home, work or temporary folder, or Windows.
 ABSOLUTE_PATH = re.compile(
     r"(?<![\w.:/])/(?:home|root|Users|work|tmp|var|opt|mnt|usr)/\w|\b[A-Z]:\\\w"
@@ -71,8 +71,8 @@ def faults(notebook):
 
 
 def test_there_are_notebooks_and_each_has_a_golden_one():
-    names = {path.stem for path in notebooks.find_notebooks(NOTEBOOKS)}
-    assert names == {path.stem for path in notebooks.find_notebooks(GOLDEN)} == set(PARAMETERS)
+    names = {path.stem for path in find_notebooks(NOTEBOOKS)}
+    assert names == {path.stem for path in find_notebooks(GOLDEN)} == set(PARAMETERS)
 
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -83,7 +83,7 @@ def test_committed_notebooks_are_whole(path):
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_results_are_stored_and_judged_ones_pass(path):
-    results = report.read_results(path)
+    results = NotebookFile.read(path).results
     assert any(result["judged"] for result in results)
     assert [result for result in results if result["mark"] == report.OUT_OF_RANGE] == []
 
@@ -110,7 +110,7 @@ def _assigned(source):
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_every_parameter_is_typed_and_explained(name):
-    for one in parameters.declared(NOTEBOOKS / f"{name}.ipynb").values():
+    for one in NotebookFile.read(NOTEBOOKS / f"{name}.ipynb").parameters.values():
         kinds = {"int": int, "float": float, "bool": bool, "str": str, "list": list}
         assert type(one.default) is kinds[one.type], one
         assert one.help, one
@@ -174,12 +174,14 @@ def test_a_spoiled_notebook_is_found_out(spoil):
     assert len(faults(notebook)) >= 1
 
 
-def test_strip_metadata_takes_out_what_papermill_wrote(tmp_path):
-    path = tmp_path / "n.ipynb"
-    notebook = read(NOTEBOOKS / "03_fashion_autoencoders.ipynb")
-    before = json.dumps(notebook, sort_keys=True)
-    notebook["metadata"]["papermill"] = {"duration": 3}
-    notebook["cells"][2]["metadata"]["papermill"] = {"duration": 1}
-    path.write_text(json.dumps(notebook))
-    notebooks.strip_metadata(path)
-    assert json.dumps(read(path), sort_keys=True) == before
+def test_stripped_takes_out_what_papermill_wrote():
+    notebook = NotebookFile.read(NOTEBOOKS / "03_fashion_autoencoders.ipynb")
+    before = notebook.stripped()
+    notebook.content["metadata"]["papermill"] = {"duration": 3}
+    notebook.content["cells"][2]["metadata"]["papermill"] = {"duration": 1}
+    notebook.tell(run="03-1", seconds=84.2)
+    after = json.loads(notebook.stripped())
+    assert after["metadata"].pop("aehelpers") == {"seconds": 80}
+    expected = json.loads(before)
+    expected["metadata"].pop("aehelpers", None)
+    assert after == expected

@@ -1,0 +1,202 @@
+"""A notebook as an object that is read once; nothing else here knows how its JSON is made."""
+
+import base64
+import json
+import os
+from functools import cached_property
+from pathlib import Path
+
+from aehelpers.report import MIME_TYPE
+from aehelpers.runner.parameters import Parameter, ParameterError
+
+__all__ = ["FAILED", "NotebookFile", "find_notebooks"]
+
+FAILED = ".failed.ipynb"  # the ending of a run that ended in an error
+_KEY = "aehelpers"  # in the metadata: what a run says of itself
+
+
+class NotebookFile:
+    """A notebook, executed or not.
+
+    Parameters
+    ----------
+    content : dict
+        What its file holds, in the format of version 4.
+    stem : str
+        Its file's name without the ending.
+    """
+
+    def __init__(self, content, stem):
+        self.content, self.stem = content, stem
+
+    @classmethod
+    def read(cls, notebook):
+        """Read a notebook from a path; a `NotebookFile` is returned as it is.
+
+        Raises
+        ------
+        ParameterError
+            If the file cannot be read, or is not a notebook.
+        """
+        if isinstance(notebook, cls):
+            return notebook
+        try:
+            read = cls.parse(Path(notebook).read_text(encoding="utf-8"), Path(notebook).stem)
+            _ = read.parameters  # an error now, not later
+            return read
+        except Exception as error:  # of the system, JSON, nbformat; or another structure
+            reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+            reason = reason.splitlines()[0]
+            raise ParameterError(f"{notebook} cannot be read as a notebook: {reason}") from error
+
+    @classmethod
+    def parse(cls, text, stem):
+        """The notebook in a JSON text, of any version of the format."""
+        import nbformat
+
+        content = nbformat.from_dict(json.loads(text))
+        if content["nbformat"] != 4:
+            content = nbformat.convert(content, 4)
+        # papermill needs the language, which not every editor writes.
+        kernel = nbformat.from_dict({"name": "python3", "display_name": "Python 3"})
+        kernel = content["metadata"].setdefault("kernelspec", kernel)
+        language = content["metadata"].get("language_info", {}).get("name", "python")
+        kernel.setdefault("language", language)
+        return cls(content, stem)
+
+    @cached_property
+    def parameters(self):
+        """The parameters that its cell declares, a dict of `Parameter` by name, in their order."""
+        import papermill
+
+        found = papermill.inspect_notebook(self.content).values()
+        return {one["name"]: Parameter.declared(one) for one in found}
+
+    @cached_property
+    def source(self):
+        """The notebook as JSON without outputs: what is run, and what a run's digest is of."""
+        cells = [dict(cell) for cell in self.content["cells"]]
+        for cell in cells:
+            cell["metadata"] = _without(cell["metadata"], "papermill", "execution")
+            if cell["cell_type"] == "code":
+                cell |= {"outputs": [], "execution_count": None}
+        metadata = {"kernelspec": self.content["metadata"]["kernelspec"]}
+        bare = {**self.content, "cells": cells, "metadata": metadata}
+        return json.dumps(bare, ensure_ascii=False, sort_keys=True)
+
+    @property
+    def about(self):
+        """What a run says of itself, a dict; empty if this is not the notebook of a run."""
+        about = self.content["metadata"].get(_KEY)
+        return about if isinstance(about, dict) else {}
+
+    @property
+    def seconds(self):
+        """How long it took when it was last executed; 0 if it does not tell."""
+        seconds = self.about.get("seconds")
+        return float(seconds) if isinstance(seconds, (int, float)) else 0.0
+
+    @property
+    def is_run(self):
+        """Whether this is the notebook of a run, with all that `Run.ended` tells, undamaged."""
+        about, results = self.about, self.results
+        return (
+            all(isinstance(about.get(key), str) for key in ("notebook", "run", "version"))
+            and all(isinstance(about.get(key), dict) for key in ("parameters", "data"))
+            and isinstance(about.get("seconds"), float)
+            and isinstance(about.get("error", 0), str | None)
+            and about.get("n_results") == len(results)
+            and all({"name", "value", "mark", "judged"} <= set(result) for result in results)
+        )
+
+    def tell(self, **about):
+        """Put what a run says of itself into the metadata."""
+        self.content["metadata"][_KEY] = {**about, "n_results": len(self.results)}
+
+    @property
+    def results(self):
+        """The results that it recorded, a list of dicts as `report.Result` has fields."""
+        return [entry for output in self._outputs() for entry in output["data"].get(MIME_TYPE, ())]
+
+    @property
+    def figures(self):
+        """Name and PNG file of each figure."""
+        for output in self._outputs():
+            name = output.get("metadata", {}).get("image/png", {}).get("name")
+            if name and "image/png" in output["data"]:
+                yield name, base64.b64decode("".join(output["data"]["image/png"]))
+
+    @property
+    def last_cell(self):
+        """The number of the code cell that began last, from 1; 0 before the first."""
+        cells = [c for c in self.content["cells"] if c["cell_type"] == "code" and c["source"]]
+        began = [cell["metadata"].get("papermill", {}).get("start_time") for cell in cells]
+        return sum(moment is not None for moment in began)
+
+    def json(self):
+        """The text of its file."""
+        return json.dumps(self.content, indent=1, ensure_ascii=False) + "\n"
+
+    def stripped(self):
+        """The text of its file without what differs between runs, but for the seconds, rounded."""
+        cells = [
+            {**cell, "metadata": _without(cell["metadata"], "papermill", "execution")}
+            for cell in self.content["cells"]
+        ]
+        metadata = _without(self.content["metadata"], "papermill", "widgets", _KEY)
+        if "seconds" in self.about:
+            metadata[_KEY] = {"seconds": max(10, round(self.about["seconds"], -1))}
+        stripped = {**self.content, "cells": cells, "metadata": metadata}
+        return json.dumps(stripped, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+    def _outputs(self):
+        outputs = [out for cell in self.content["cells"] for out in cell.get("outputs", ())]
+        return [output for output in outputs if "data" in output]
+
+
+def find_notebooks(folder, names=()):
+    """The paths of the notebooks of `folder` in order, or of those that are named.
+
+    Parameters
+    ----------
+    folder : path
+    names : sequence of str
+        Each a number (``4``), the beginning of a file's name (``04_bottle``), the path of
+        a notebook, or ``all``.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds none, or a name fits none or several.
+    """
+    paths = [p for p in sorted(Path(folder).glob("*.ipynb")) if not p.name.endswith(FAILED)]
+    if not paths and not (names and all(_is_file(name) for name in names)):
+        raise ValueError(f"no notebook found in {folder}")
+    if not names or "all" in names:
+        return paths
+    chosen = []
+    for name in names:
+        fitting = [Path(name)] if _is_file(name) else [p for p in paths if _fits(p, str(name))]
+        if len(fitting) != 1:
+            known = ", ".join(path.stem for path in paths)
+            fits = f"fits {len(fitting)} notebooks" if fitting else "fits no notebook"
+            raise ValueError(f"{name!r} {fits}; there are {known}")
+        if fitting[0] in chosen:
+            raise ValueError(f"{name!r} names {fitting[0].stem} a second time")
+        chosen += fitting
+    return chosen
+
+
+def _is_file(name):
+    return str(name).endswith(".ipynb") and os.path.isfile(name)
+
+
+def _fits(path, name):
+    if name.isdecimal():
+        number = path.stem.partition("_")[0]
+        return number.isdecimal() and int(number) == int(name)
+    return bool(name) and path.name.startswith(name)
+
+
+def _without(mapping, *keys):
+    return {key: value for key, value in mapping.items() if key not in keys}

@@ -1,0 +1,138 @@
+"""Notebooks as objects: found by name, read once, whatever editor wrote them."""
+
+import json
+
+import nbformat
+import pytest
+
+from aehelpers import report
+from aehelpers.runner.notebook_file import NotebookFile, find_notebooks
+from aehelpers.runner.parameters import ParameterError
+from tests.small_notebooks import write_notebook
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    return write_notebook(tmp_path / "notebooks" / "01_first.ipynb")
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ([], ["01_first", "02_second", "12_last"]),
+        (["all"], ["01_first", "02_second", "12_last"]),
+        (["2"], ["02_second"]),
+        (["02"], ["02_second"]),
+        (["12", "01_f"], ["12_last", "01_first"]),
+    ],
+)
+def test_names_of_notebooks(notebook, names, found):
+    for name in ("02_second", "12_last", "02_second.failed"):
+        write_notebook(notebook.with_name(f"{name}.ipynb"))
+    assert [path.stem for path in find_notebooks(notebook.parent, names)] == found
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (["9"], "'9' fits no notebook; there are 01_first, 02_second"),
+        (["0"], "'0' fits no notebook"),
+        ([""], "'' fits no notebook"),
+        (["/etc/passwd"], "'/etc/passwd' fits no notebook"),
+        (["../01_first"], "'../01_first' fits no notebook"),
+        (["*"], r"'\*' fits no notebook"),
+        (["1", "01_first"], "'01_first' names 01_first a second time"),
+    ],
+)
+def test_names_that_fit_nothing(notebook, names, sentence):
+    write_notebook(notebook.with_name("02_second.ipynb"))
+    with pytest.raises(ValueError, match=sentence):
+        find_notebooks(notebook.parent, names)
+
+
+def test_a_notebook_of_ones_own(notebook, tmp_path):
+    own = write_notebook(tmp_path / "own.ipynb")
+    assert find_notebooks(notebook.parent, [str(own)]) == [own]
+    assert find_notebooks(tmp_path / "nowhere", [str(own)]) == [own]
+    with pytest.raises(ValueError, match="no notebook found in"):
+        find_notebooks(tmp_path / "nowhere")
+
+
+# Reading -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "not json", "{}", "[1, 2]", "3", '{"cells": 3}', '{"nbformat": 4}', "\x00\xff"),
+        '{"cells": [{}], "metadata": {}, "nbformat": 4}',
+        '{"cells": [], "metadata": {"kernelspec": null}, "nbformat": 4}',
+        '{"worksheets": 3, "metadata": {}, "nbformat": 3}',
+    ],
+)
+def test_what_is_not_a_notebook(tmp_path, text):
+    path = tmp_path / "n.ipynb"
+    path.write_text(text)
+    with pytest.raises(ParameterError, match=r"n.ipynb cannot be read as a notebook: \S") as error:
+        NotebookFile.read(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_path_that_cannot_be_read(tmp_path):
+    with pytest.raises(ParameterError, match=r"n.ipynb cannot be read .*: No such file"):
+        NotebookFile.read(tmp_path / "n.ipynb")
+    (tmp_path / "n.ipynb").mkdir()
+    with pytest.raises(ParameterError, match=r"n.ipynb cannot be read .*: Is a directory"):
+        NotebookFile.read(str(tmp_path / "n.ipynb"))
+
+
+def test_a_notebook_of_an_old_format(notebook):
+    old = nbformat.convert(nbformat.read(notebook, as_version=4), 3)
+    notebook.write_text(json.dumps(old))
+    assert "worksheets" in old
+    assert NotebookFile.read(notebook).parameters["epochs"].default == 5
+
+
+def test_a_notebook_that_does_not_say_its_language(notebook):
+    content = json.loads(notebook.read_text())
+    del content["metadata"]["kernelspec"]
+    notebook.write_text(json.dumps(content))
+    assert next(iter(NotebookFile.read(notebook).parameters)) == "epochs"
+
+
+def test_the_source_is_without_outputs(notebook):
+    before = NotebookFile.read(notebook).source
+    content = json.loads(notebook.read_text())
+    output = {"output_type": "stream", "name": "stdout", "text": "x"}
+    content["cells"][0] |= {"outputs": [output], "execution_count": 7}
+    content["cells"][0]["metadata"] |= {"papermill": {"duration": 1}, "execution": {}}
+    content["metadata"]["widgets"] = {}
+    notebook.write_text(json.dumps(content))
+    read = NotebookFile.read(notebook)
+    assert read.source == before
+    assert read.content["cells"][0]["outputs"]  # the notebook itself stays as it is
+
+
+def output(**data):
+    return {"output_type": "display_data", "data": data, "metadata": {}}
+
+
+def test_results_and_figures():
+    figure = output(**{"image/png": ["iVBO", "Rw=="]})
+    figure["metadata"]["image/png"] = {"name": "wave"}
+    recorded = [{"name": "loss", "value": 0.25, "mark": "✓", "judged": True}]
+    outputs = [
+        {"output_type": "stream", "name": "stdout", "text": "x"},
+        output(**{"image/png": "eA=="}),  # without a name
+        figure,
+        output(**{report.MIME_TYPE: recorded}),
+    ]
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": ""},
+        {"cell_type": "code", "metadata": {}, "source": "", "outputs": outputs},
+    ]
+    read = NotebookFile.parse(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}), "n")
+    assert read.results == recorded
+    assert list(read.figures) == [("wave", b"\x89PNG")]
+    assert not read.is_run
