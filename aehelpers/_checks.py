@@ -6,11 +6,12 @@ import numpy as np
 
 __all__ = [
     "as_generator",
+    "as_sizes",
     "check_choice",
     "check_finite",
     "check_images",
     "check_int",
-    "check_int_up_to",
+    "check_same_shape",
     "did_you_mean",
     "is_int",
 ]
@@ -21,18 +22,27 @@ def is_int(value):
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def check_int(least, **arguments):
-    """Raise ValueError for the first argument that is not an int of at least `least`."""
+def check_int(least, most=None, **arguments):
+    """Raise ValueError for the first argument that is not an int from `least` to `most`."""
+    allowed = f"of at least {least}" if most is None else f"from {least} to {most}"
     for name, value in arguments.items():
-        if not is_int(value) or value < least:
-            raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+        if not is_int(value) or value < least or (most is not None and value > most):
+            raise ValueError(f"{name} must be an integer {allowed}, got {value!r}")
 
 
-def check_int_up_to(largest, **arguments):
-    """Raise ValueError for the first argument that is not an int from 1 to `largest`."""
-    for name, value in arguments.items():
-        if not is_int(value) or not 1 <= value <= largest:
-            raise ValueError(f"{name} must be a whole number from 1 to {largest}, got {value!r}")
+def as_sizes(**argument):
+    """A number of units, or a list of them, as a list of int of at least 1."""
+    ((name, sizes),) = argument.items()
+    sizes = [sizes] if is_int(sizes) else list(sizes)
+    if not all(is_int(size) and size >= 1 for size in sizes):
+        raise ValueError(f"{name} must be integers of at least 1, got {sizes}")
+    return [int(size) for size in sizes]
+
+
+def check_same_shape(a, b):
+    """Raise ValueError if two arrays differ in shape."""
+    if a.shape != b.shape:
+        raise ValueError(f"both arrays must have the same shape, got {a.shape} and {b.shape}")
 
 
 def check_choice(allowed, **arguments):

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic writes: a file is replaced completely or not at all."""
 
 import contextlib
 import os
@@ -44,8 +44,8 @@ def remove_abandoned(folder):
 def _is_alive(process):
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
-    except OSError:  # of another user
-        return True
+    except OSError:  # it belongs to another user
+        pass
     return True

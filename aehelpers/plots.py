@@ -22,6 +22,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
+from aehelpers._checks import check_choice
+
 __all__ = [
     "Picture",
     "bars",
@@ -56,6 +58,8 @@ WIDTH = 9.0  # inches, of a figure that fills the page
 _DOTS_PER_INCH = 144  # of the stored image
 _SHOWN_PER_INCH = 96  # of the image on a page: sharp on any screen
 _MISSING = "#0072B2"  # of a pixel that is not there: neither black nor white nor grey
+_GREYS = mpl.colormaps["gray"].with_extremes(bad=_MISSING)
+_SIDE = 28  # pixels
 
 # One colour for each model, in every figure; others take what the palette has left.
 _COLORS = {"PCA": PALETTE[6], "shallow": PALETTE[0], "deep": PALETTE[1], "denoising": PALETTE[2]}
@@ -121,12 +125,12 @@ def _picture(draw):
 
 
 @_picture
-def image_rows(rows, *, titles=None, side=28):
+def image_rows(rows, *, titles=None):
     """Images in rows, one under the other: originals, corrupted inputs, reconstructions.
 
     Parameters
     ----------
-    rows : dict of str to array of shape (n, side * side)
+    rows : dict of str to array of shape (n, 784)
         Label and images of each row, from the top; values from 0, black, to 1, white, and
         NaN, blue, for a missing pixel.
     titles : sequence of n str, optional
@@ -136,14 +140,14 @@ def image_rows(rows, *, titles=None, side=28):
     if len(set(counts.values())) != 1:
         raise ValueError(f"rows must hold equally many images, got {counts}")
     n = next(iter(counts.values()))
-    strip = np.concatenate([_mosaic(images, columns=n, side=side) for images in rows.values()])
+    strip = np.concatenate([_mosaic(images, columns=n) for images in rows.values()])
     height, width = strip.shape
     margin = 0.75 if titles is not None else 0.1
     picture = Picture(WIDTH, (WIDTH - 0.9) * height / width + margin)
     axes = picture.add_subplot(anchor="W")  # centred, a long label could be cut
-    axes.imshow(strip, vmin=0, vmax=1, cmap=_grey_with_missing())
+    axes.imshow(strip, vmin=0, vmax=1, cmap=_GREYS)
     _frameless(axes)
-    cell = side + _GAP
+    cell = _SIDE + _GAP
     axes.set_yticks((np.arange(len(rows)) + 0.5) * cell, rows)
     if titles is not None:
         axes.xaxis.tick_top()
@@ -153,7 +157,7 @@ def image_rows(rows, *, titles=None, side=28):
 
 
 @_picture
-def completion_grid(originals, given, completed, *, side=28):
+def completion_grid(originals, given, completed):
     """Completions by several models, down, of several shares of missing pixels, across.
 
     Each field shows the same images three times: original, what was given, with the missing
@@ -161,10 +165,10 @@ def completion_grid(originals, given, completed, *, side=28):
 
     Parameters
     ----------
-    originals : array of shape (n, side * side)
-    given : dict of str to array of shape (n, side * side)
+    originals : array of shape (n, 784)
+    given : dict of str to array of shape (n, 784)
         What each column is called, and its images with NaN for missing pixels.
-    completed : dict of str to dict of str to array of shape (n, side * side)
+    completed : dict of str to dict of str to array of shape (n, 784)
         What each row is called, and the completions for each column.
     """
     n = len(originals)
@@ -177,11 +181,11 @@ def completion_grid(originals, given, completed, *, side=28):
     for line, (model, by_share) in zip(grid, completed.items(), strict=True):
         for axes, (share, images) in zip(line, given.items(), strict=True):
             parts = (originals, images, by_share[share])
-            field = np.concatenate([_mosaic(part, columns=n, side=side) for part in parts])
-            axes.imshow(field, vmin=0, vmax=1, cmap=_grey_with_missing())
+            field = np.concatenate([_mosaic(part, columns=n) for part in parts])
+            axes.imshow(field, vmin=0, vmax=1, cmap=_GREYS)
             _frameless(axes)
         labels = ["original", "given", model]
-        line[0].set_yticks((np.arange(3) + 0.5) * (side + _GAP), labels)
+        line[0].set_yticks((np.arange(3) + 0.5) * (_SIDE + _GAP), labels)
     picture.alt = (
         f"A grid of fields, {' and '.join(completed)} down, {' and '.join(given)} across. Each "
         f"shows {n} images as original, as given with missing pixels in blue, and completed."
@@ -190,12 +194,12 @@ def completion_grid(originals, given, completed, *, side=28):
 
 
 @_picture
-def path_grid(paths, ends, labels, *, class_names=None, side=28):
+def path_grid(paths, ends, labels, *, class_names=None):
     """Paths from image to image, one in a row, with what a classifier sees on the way.
 
     Parameters
     ----------
-    paths : array of shape (n_paths, n_images, side * side)
+    paths : array of shape (n_paths, n_images, 784)
         Values in [0, 1]. The first and the last column are framed: they are real images.
     ends : array of shape (n_paths, 2)
         The true labels of these two.
@@ -207,8 +211,8 @@ def path_grid(paths, ends, labels, *, class_names=None, side=28):
     """
     paths = np.asarray(paths)
     n, steps = paths.shape[:2]
-    cell = side + _GAP
-    field = np.concatenate([_mosaic(path, columns=steps, side=side) for path in paths])
+    cell = _SIDE + _GAP
+    field = np.concatenate([_mosaic(path, columns=steps) for path in paths])
     picture = Picture(WIDTH, (WIDTH - 0.7) * n / steps + 0.35)
     axes = picture.add_subplot(anchor="W")
     axes.imshow(field, vmin=0, vmax=1)
@@ -244,14 +248,7 @@ def path_grid(paths, ends, labels, *, class_names=None, side=28):
 
 
 @_picture
-def latent_scatter(
-    codes,
-    labels,
-    class_names,
-    *,
-    axes_names=("z₁", "z₂"),
-    marked=None,
-):
+def latent_scatter(codes, labels, class_names, *, marked=None):
     """Codes of two units, one dot an image, coloured by class.
 
     Parameters
@@ -282,8 +279,8 @@ def latent_scatter(
         point = f"({marked[0]:g}, {marked[1]:g})"
         axes.plot(*marked, "kx", ms=11, mew=2.5, ls="", label=point)
 
-    axes.set_xlabel(axes_names[0])
-    axes.set_ylabel(axes_names[1])
+    axes.set_xlabel("z₁")
+    axes.set_ylabel("z₂")
     axes.set_aspect("equal", "datalim")
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     picture.alt = (
@@ -295,19 +292,19 @@ def latent_scatter(
 
 
 @_picture
-def decoded_plane(images, values, *, axes_names=("z₁", "z₂"), side=28):
+def decoded_plane(images, values):
     """The images that a grid of codes of two units is decoded to.
 
     Parameters
     ----------
-    images : array of shape (n², side * side)
+    images : array of shape (n², 784)
         The first unit grows from left to right, the second from the bottom up.
     values : array of shape (2, n)
         The values that each unit takes.
     """
     n = len(values[0])
-    grid = np.reshape(images, (n, n, side, side))[::-1]  # the largest second unit on top
-    field = grid.transpose(0, 2, 1, 3).reshape(n * side, n * side)
+    grid = np.reshape(images, (n, n, _SIDE, _SIDE))[::-1]  # the largest second unit on top
+    field = grid.transpose(0, 2, 1, 3).reshape(n * _SIDE, n * _SIDE)
     halves = [(unit[-1] - unit[0]) / (n - 1) / 2 for unit in values]
     extent = [
         edge
@@ -318,8 +315,8 @@ def decoded_plane(images, values, *, axes_names=("z₁", "z₂"), side=28):
     axes = picture.add_subplot()
     axes.imshow(field, vmin=0, vmax=1, extent=extent, aspect="auto")
     axes.set_box_aspect(1)  # the images stay square, whatever the units span
-    axes.set_xlabel(axes_names[0])
-    axes.set_ylabel(axes_names[1])
+    axes.set_xlabel("z₁")
+    axes.set_ylabel("z₂")
     spans = [f"from {unit[0]:.3g} to {unit[-1]:.3g}" for unit in values]
     picture.alt = (
         f"{n} by {n} images decoded from codes that run {spans[0]} to the right and {spans[1]} "
@@ -336,13 +333,12 @@ def signed_images(
     titles=None,
     scale="shared",
     columns=6,
-    side=28,
 ):
     """Images with negative values dark, zero mid-grey and positive values light.
 
     Parameters
     ----------
-    images : array of shape (n, side * side)
+    images : array of shape (n, 784)
     axis : str
         What the values are, with their unit.
     titles : sequence of n str, optional
@@ -352,8 +348,7 @@ def signed_images(
         large ones do not grey out the rest.
     """
     images = np.asarray(images)
-    if scale not in ("shared", "each"):
-        raise ValueError(f"scale must be one of shared, each, got {scale!r}")
+    check_choice(("shared", "each"), scale=scale)
     titles = [""] * len(images) if titles is None else list(titles)
     if len(titles) != len(images):
         raise ValueError(f"titles must be one for each of {len(images)} images, got {len(titles)}")
@@ -371,7 +366,7 @@ def signed_images(
         _frameless(axes)
         axes.set_axis_off()
     for axes, image, title, end in zip(grid.flat, images, titles, ends, strict=False):
-        shown = axes.imshow(image.reshape(side, side), vmin=-end, vmax=end)
+        shown = axes.imshow(image.reshape(_SIDE, _SIDE), vmin=-end, vmax=end)
         axes.set_title(title, fontsize=9)
     scales = "each on a scale of its own"
     if scale == "shared":
@@ -499,12 +494,12 @@ def bars(groups, labels, *, axis):
 
 
 @_picture
-def pixel_map(maps, *, axis, side=28):
+def pixel_map(maps, *, axis):
     """One value for each pixel of an image, as squares from dark to light on one scale.
 
     Parameters
     ----------
-    maps : dict of str to array of shape (side * side,)
+    maps : dict of str to array of shape (784,)
         Title and values; a pixel that is NaN is left light grey.
     axis : str
         What the values are, with their unit.
@@ -515,27 +510,23 @@ def pixel_map(maps, *, axis, side=28):
     high = max(np.nanmax(values) for values in maps.values())
     colors = mpl.colormaps["viridis"].with_extremes(bad="0.88")
     for axes, (title, values) in zip(grid, maps.items(), strict=True):
-        shown = axes.imshow(np.reshape(values, (side, side)), vmin=low, vmax=high, cmap=colors)
+        shown = axes.imshow(np.reshape(values, (_SIDE, _SIDE)), vmin=low, vmax=high, cmap=colors)
         axes.set_title(title)
         _frameless(axes)
         axes.set_xticks([])
     picture.colorbar(shown, ax=grid, label=axis, fraction=0.05, pad=0.02)
-    picture.alt = f"{axis} at each of {side} by {side} pixels: {', '.join(maps)}."
+    picture.alt = f"{axis} at each of {_SIDE} by {_SIDE} pixels: {', '.join(maps)}."
     return picture
 
 
 _GAP = 2  # white pixels between two images of a mosaic
 
 
-def _mosaic(images, *, columns, side):
+def _mosaic(images, *, columns):
     """Images side by side with white gaps, row after row."""
-    images = np.asarray(images, dtype=float).reshape(-1, columns, side, side)
+    images = np.asarray(images, dtype=float).reshape(-1, columns, _SIDE, _SIDE)
     framed = np.pad(images, [(0, 0), (0, 0), (1, 1), (1, 1)], constant_values=1.0)
-    return framed.transpose(0, 2, 1, 3).reshape(-1, columns * (side + _GAP))
-
-
-def _grey_with_missing():
-    return mpl.colormaps["gray"].with_extremes(bad=_MISSING)
+    return framed.transpose(0, 2, 1, 3).reshape(-1, columns * (_SIDE + _GAP))
 
 
 def _color(label, order):

@@ -61,7 +61,7 @@ class Result:
 
 @dataclass
 class Results:
-    """The numbers that a notebook stands for.
+    """The measured numbers of a notebook, with their expected ranges.
 
     `table` shows them with their expected ranges and stores them in the notebook as
     data, under the MIME type `MIME_TYPE`.

@@ -13,10 +13,10 @@ from aehelpers.models.autoencoder import Autoencoder, StackedDenoisingAutoencode
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"hidden_sizes": []}, r"hidden_sizes must be whole numbers of at least 1, got \[\]"),
-        ({"hidden_sizes": [32, 0]}, "hidden_sizes must be whole numbers"),
-        ({"hidden_sizes": [2.5]}, "hidden_sizes must be whole numbers"),
-        ({"hidden_sizes": ["a"]}, "hidden_sizes must be whole numbers"),
+        ({"hidden_sizes": []}, "hidden_sizes must name at least one layer, the code"),
+        ({"hidden_sizes": [32, 0]}, "hidden_sizes must be integers"),
+        ({"hidden_sizes": [2.5]}, "hidden_sizes must be integers"),
+        ({"hidden_sizes": ["a"]}, "hidden_sizes must be integers"),
         ({"hidden_sizes": [32], "output": "step"}, "output must be one of sigmoid.*'step'"),
         ({"hidden_sizes": [32], "noise_level": -0.1}, "noise_level of gaussian .* 0, got -0.1"),
         ({"hidden_sizes": [32], "noise_level": float("nan")}, "noise must be at least 0, got nan"),
@@ -42,7 +42,7 @@ def test_sizes_and_parameters():
     assert shallow.count_params() == 50_992
     assert [layer.units for layer in deep.encoder.layers] == [128, 32]
     assert [layer.units for layer in deep.decoder.layers[:-1]] == [128, 784]
-    assert autoencoder.shallow(7).code_size == 7
+    assert autoencoder.shallow(7).hidden_sizes == [7]
     assert Autoencoder(5).hidden_sizes == [5]
 
 
@@ -132,7 +132,7 @@ def test_gradients_against_the_tape(dtype, bound):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"hidden_sizes": []}, "hidden_sizes must be whole numbers of at least 1"),
+        ({"hidden_sizes": []}, "hidden_sizes must name at least one layer, the code"),
         ({"noise_level": 1.5}, "noise_level of masking noise must be from 0 to 1, got 1.5"),
         ({"noise_kind": "gaussian", "noise_level": -1}, "noise_level of gaussian noise must be"),
         ({"noise_kind": "rain"}, "noise_kind must be one of gaussian"),
@@ -144,7 +144,7 @@ def test_refusals_of_a_stack(arguments, sentence):
 
 
 def test_pretrain_refuses_no_epochs(images):
-    with pytest.raises(ValueError, match="epochs must be a whole number of at least 1, got 0"):
+    with pytest.raises(ValueError, match="epochs must be an integer of at least 1, got 0"):
         StackedDenoisingAutoencoder([4]).pretrain(images, epochs=0)
 
 

@@ -209,9 +209,9 @@ MALFORMED = [
     (["run", "--in-place", "--dry-run"], "--in-place stores runs with the notebook's own"),
     (
         ["run", "1", "--dry-run", "--jobs", "0"],
-        "jobs must be auto or a whole number",
+        "jobs must be auto or an integer",
     ),
-    (["run", "1", "--jobs", "0"], "jobs must be auto or a whole number"),
+    (["run", "1", "--jobs", "0"], "jobs must be auto or an integer"),
     (["run", "1", "--jobs", "many"], "'many' is not a valid integer"),
     (["run", "1", "--timeout", "-1"], "timeout must be above 0 seconds, got -1.0"),
     (["run", "1", "--figures", "--output", "s3://b"], "figures are written to a folder of this"),

@@ -37,7 +37,7 @@ def machine(tmp_path, monkeypatch):
 
 def test_places_in_order(machine, monkeypatch, mirror, capsys):
     """Fill the places from the last to the first: each hides the ones behind it."""
-    with pytest.warns(UserWarning, match="a small sample stands in") as caught:
+    with pytest.warns(UserWarning, match="a sample of 5,000 images stands in") as caught:
         dataset = data.load("fashion-mnist")
     assert len(caught) == 1
     assert "AEHELPERS_DATA" in str(caught[0].message)
@@ -122,21 +122,21 @@ def test_damaged_cache_is_mended(machine, monkeypatch, mirror, capsys):
 def test_damaged_package_is_passed_over_with_a_warning(machine, monkeypatch, mirror):
     (write_set(machine / "debian") / f"{IMAGES.name}.gz").write_bytes(b"broken")
     monkeypatch.setitem(sources.MIRRORS, "fashion-mnist", (mirror.url,))
-    with pytest.warns(UserWarning, match="Debian's package .* is passed over"):
+    with pytest.warns(UserWarning, match="Debian's package .* is skipped"):
         assert data.load("fashion-mnist").source == "the public mirrors"
 
 
 def test_unwritable_cache_falls_back_to_the_sample_with_the_reason(machine, monkeypatch, mirror):
     (machine / "cache").write_text("a file where the folder belongs")
     monkeypatch.setitem(sources.MIRRORS, "mnist", (mirror.url,))
-    with pytest.warns(UserWarning, match="because cannot make the cache folder"):
+    with pytest.warns(UserWarning, match="stands in for it: cannot make the cache folder"):
         assert len(data.load("mnist").x_train) == 4000
 
 
 def test_cache_that_may_not_be_entered_falls_back_to_the_sample(machine, monkeypatch, locked):
     """As in a container whose home folder belongs to another user."""
     monkeypatch.setenv("AEHELPERS_CACHE", str(locked))
-    with pytest.warns(UserWarning, match=r"because cannot .*locked"):
+    with pytest.warns(UserWarning, match=r"stands in for it: cannot .*locked"):
         assert data.load("mnist").name == "mnist-sample"
 
 
@@ -213,5 +213,5 @@ def test_of_classes_keeps_those_images_only(sample):
 
 @pytest.mark.parametrize("labels", [[], [10], [-1, 3], [1, 1], [1.5], ["5"]])
 def test_of_classes_refuses_what_are_no_classes(sample, labels):
-    with pytest.raises(ValueError, match="labels must be different whole numbers from 0 to 9"):
+    with pytest.raises(ValueError, match="labels must be different integers from 0 to 9"):
         sample.of_classes(labels)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def with_nan(images):
         (lambda x: {"x": x, "y": with_nan(x)}, "y must be finite"),
         (lambda x: {"x": x, "y": x, "sample_weight": np.full(320, np.inf)}, "sample_weight must"),
         (lambda x: {"x": x, "y": x[:-1]}, "(?s)same cardinality|ambiguous.*320.*319"),
-        (lambda x: {"x": x, "y": x, "batch_size": 0}, "batch_size must be a whole number"),
+        (lambda x: {"x": x, "y": x, "batch_size": 0}, "batch_size must be an integer"),
         (lambda x: {"x": x, "y": x, "batch_size": 2.5}, "batch_size must be .*, got 2.5"),
         (lambda x: {"x": x, "y": x, "validation_split": 0.999}, "validation_split=0.999 leaves"),
         (lambda x: {"x": x, "y": x, "validation_split": 1.5}, "validation_split=1.5 leaves"),
@@ -113,6 +114,28 @@ def test_same_as_keras_in_order(images, batch_size, weighted, rng):
         np.testing.assert_allclose(history[name], values, atol=1e-6, err_msg=name)
 
 
+def test_an_epoch_is_compiled_only_if_the_user_wants_that(images):
+    """A program that XLA cannot make is fine without XLA."""
+
+    class Printing(EpochFit, keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.count = self.add_weight(shape=(), initializer="zeros")
+            self.built = True
+
+        def train_batch(self, data):
+            tf.py_function(lambda: None, [], [])  # XLA has no Python
+            self.count.assign_add(1.0)
+
+    for jit_compile, steps in ((False, 10), (True, 0)):
+        model = Printing()
+        model.compile("sgd", jit_compile=jit_compile)
+        refused = pytest.raises(tf.errors.InvalidArgumentError) if jit_compile else nullcontext()
+        with refused:
+            model.fit(images)
+        assert model.count.numpy() == steps
+
+
 def test_targets_may_be_other_images(images):
     ours, peer = make(), make()
     ours.fit(images, 1 - images, shuffle=False)
@@ -142,7 +165,7 @@ def test_every_image_once_an_epoch_in_a_new_order(images):
             self.batch = self.add_weight(shape=(), initializer="zeros")
             self.built = True
 
-        def train_batch(self, data, *, compiled):
+        def train_batch(self, data):
             here = tf.reduce_sum(tf.one_hot(tf.cast(data[0][:, 0], tf.int32), 320), 0)
             self.visits.assign_add(here)
             self.batch_of.assign(tf.where(here > 0, self.batch.value, self.batch_of.value))
@@ -368,6 +391,13 @@ def test_cosine_schedule_rises_and_falls():
     assert (np.diff(values[:27]) > 0).all()
     assert (np.diff(values[26:]) < 0).all()
     assert values[130] == pytest.approx(0, abs=1e-7)
+
+
+@pytest.mark.parametrize("name", ["n_images", "batch_size", "epochs"])
+def test_cosine_schedule_of_no_steps(name):
+    sizes = {"n_images": 100, "batch_size": 8, "epochs": 10, name: 0}
+    with pytest.raises(ValueError, match=f"{name} must be an integer of at least 1, got 0"):
+        cosine_schedule(**sizes, peak=0.5)
 
 
 @pytest.mark.parametrize("peak", [0.0, -1.0, float("nan")])

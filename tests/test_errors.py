@@ -38,7 +38,7 @@ def test_measures_in_blocks_are_the_same(rng, monkeypatch):
 
 
 def test_shapes_must_agree(rng):
-    with pytest.raises(ValueError, match=r"one shape, got \(3, 4\) and \(3, 5\)"):
+    with pytest.raises(ValueError, match=r"the same shape, got \(3, 4\) and \(3, 5\)"):
         errors.squared_error(rng.random((3, 4)), rng.random((3, 5)))
 
 
@@ -55,7 +55,7 @@ def test_pca_is_the_projection_of_the_svd(rng):
 
 @pytest.mark.parametrize("n_components", [0, 13])
 def test_pca_refuses(rng, n_components):
-    with pytest.raises(ValueError, match=f"whole number from 1 to 12, got {n_components}"):
+    with pytest.raises(ValueError, match=f"integer from 1 to 12, got {n_components}"):
         errors.pca_reconstructions(rng.random((60, 12)), rng.random((20, 12)), n_components)
 
 
@@ -109,8 +109,10 @@ def test_residuals_of_pca_are_the_components_that_follow(rng):
 
 def test_residuals_that_are_refused(rng):
     images = rng.random((4, 10))
-    with pytest.raises(ValueError, match=r"one shape, got \(4, 10\) and \(4, 9\)"):
+    with pytest.raises(ValueError, match=r"the same shape, got \(4, 10\) and \(4, 9\)"):
         errors.residual_components(images, images[:, :9])
     for n in (0, 5, 2.0):
-        with pytest.raises(ValueError, match="n_components must be a whole number from 1 to 4"):
+        with pytest.raises(ValueError, match="n_components must be an integer from 1 to 4"):
             errors.residual_components(images, images / 2, n)
+    with pytest.raises(ValueError, match="images must be at least two, got 1"):
+        errors.residual_components(images[:1], images[:1] / 2, 1)

@@ -95,7 +95,7 @@ def test_only_missing_pixels_are_scored():
     assert inpainting.missing_squared_error(images, completed, observed) == pytest.approx(5 / 4)
     with pytest.raises(ValueError, match="got none that is missing"):
         inpainting.missing_squared_error(images, completed, np.ones(3, bool))
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="the same shape"):
         inpainting.missing_squared_error(images, completed[:, :2], observed)
     with pytest.raises(ValueError, match="observed must be an array of bool, got int64"):
         inpainting.missing_squared_error(images, completed, observed.astype(int))
@@ -112,9 +112,7 @@ def test_completions_refuse(rng, complete):
         with pytest.raises(ValueError, match="images must have 4 pixels, as x_train has, got 3"):
             complete(train, images[:, :3], np.ones(3, bool))
     for n_components in (0, 4, 0.9):
-        with pytest.raises(ValueError, match="n_components must be a whole number from 1 to 3"):
+        with pytest.raises(ValueError, match="n_components must be an integer from 1 to 3"):
             inpainting.ppca_completion(train, images, np.ones(4, bool), n_components=n_components)
-    with pytest.raises(
-        ValueError, match="n_neighbours must be a whole number from 1 to 10, got 11"
-    ):
+    with pytest.raises(ValueError, match="n_neighbours must be an integer from 1 to 10, got 11"):
         inpainting.nearest_neighbours_completion(train, images, np.ones(4, bool), n_neighbours=11)

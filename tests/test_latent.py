@@ -34,7 +34,7 @@ def test_interpolation_that_is_refused():
         latent.interpolate(np.zeros(2), np.ones(3), 7)
     with pytest.raises(ValueError, match="the codes must differ, got a code and itself"):
         latent.interpolate(np.ones((2, 3)), np.stack([np.zeros(3), np.ones(3)]), 7)
-    with pytest.raises(ValueError, match="steps must be a whole number of at least 1, got 0"):
+    with pytest.raises(ValueError, match="steps must be an integer of at least 1, got 0"):
         latent.interpolate(np.zeros(2), np.ones(2), 0)
     with pytest.raises(ValueError, match="kind must be one of linear, spherical, got 'cubic'"):
         latent.interpolate(np.zeros(2), np.ones(2), 7, "cubic")
@@ -56,7 +56,7 @@ def test_grid_has_the_first_unit_grow_fastest():
 
 
 def test_grid_that_is_refused():
-    with pytest.raises(ValueError, match="n must be a whole number of at least 2, got 1"):
+    with pytest.raises(ValueError, match="n must be an integer of at least 2, got 1"):
         latent.plane_grid(1)
     for high in (-3, np.nan, np.inf, (3, -4)):
         with pytest.raises(ValueError, match="low must be below high"):

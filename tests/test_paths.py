@@ -102,7 +102,9 @@ def test_random_pairs(rng, same):
 def test_pairs_that_cannot_be_made():
     with pytest.raises(ValueError, match=r"two images of each class .* got one of class 7"):
         paths.random_pairs([3, 3, 7], 1, 0, same=True)
-    with pytest.raises(ValueError, match="labels must be of two classes, got 1"):
+    with pytest.raises(ValueError, match="labels must have at least 2 classes, got 1"):
         paths.random_pairs([3, 3], 1, 0, same=False)
-    with pytest.raises(ValueError, match="n_pairs must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="n_pairs must be an integer of at least 1, got 0"):
         paths.random_pairs([3, 3], 0, 0, same=True)
+    with pytest.raises(ValueError, match="labels must have at least 1 classes, got 0"):
+        paths.random_pairs([], 1, 0, same=True)

@@ -207,7 +207,7 @@ def test_persistent_chains_go_so_many_sweeps(rng, n_steps):
     n = 400_000
     state = gibbs.LearningState(
         model._parameters(),
-        gibbs.Parameters(*model._velocity),
+        model._velocity,
         np.tile(np.float32(hidden[5]), (n, 1)),
         np.zeros(4, np.float32),
         np.zeros(3, np.float32),
@@ -243,7 +243,7 @@ def test_gradient_is_the_slope_of_the_log_likelihood(rng, algorithm, n_steps):
     drawn = rng.choice(log_p.size, n, p=np.exp(log_p).ravel() / np.exp(log_p).sum())
     state = gibbs.LearningState(
         model._parameters(),
-        gibbs.Parameters(*model._velocity),
+        model._velocity,
         np.float32(hidden[drawn % 8]),
         np.zeros(4, np.float32),
         np.zeros(3, np.float32),
@@ -300,7 +300,7 @@ def test_the_learning_rate_falls_in_a_line():
 def test_two_fits_agree_to_the_bit(digits, monkeypatch):
     results = []
     for worth_compiling in (0, 0, np.inf, np.inf):
-        monkeypatch.setattr(rbm, "_WORTH_COMPILING", worth_compiling)
+        monkeypatch.setattr(rbm, "_MULTIPLICATIONS_WORTH_COMPILING", worth_compiling)
         model = RBM(16, batch_size=64, n_iter=2, random_state=7, momentum=0.5, weight_decay=1e-4)
         results.append(model.fit(digits.x_train[:1000]).components_)
     np.testing.assert_array_equal(results[0], results[1])
@@ -404,7 +404,7 @@ def test_diverging_stops_and_keeps_what_was_good(digits):
 @pytest.mark.parametrize(("one_mask", "compiled"), [(True, True), (True, False), (False, True)])
 def test_completion_agrees_with_the_exact_one(trained, digits, one_mask, compiled, monkeypatch):
     if not compiled:
-        monkeypatch.setattr(gibbs, "_WORTH_COMPILING", np.inf)
+        monkeypatch.setattr(gibbs, "_DRAWS_WORTH_COMPILING", np.inf)
     images = digits.x_test[:6]
     observed = (
         corruption.missing_half("bottom") if one_mask else corruption.missing_pixels(6, 0.5, 0)
@@ -572,16 +572,16 @@ def test_completion_asked_of_what_it_cannot_do(trained, digits):
             {"images": images[:, :700], "observed": observed[:700]},
             r"shape \(n, 784\), got \(3, 700\)",
         ),
-        ({"sweeps": 10, "burn_in": 10}, "sweeps must be a whole number of at least 11, got 10"),
+        ({"sweeps": 10, "burn_in": 10}, "sweeps must be an integer of at least 11, got 10"),
         ({"burn_in": -1}, "burn_in"),
-        ({"chains": 0}, "chains must be a whole number of at least 1, got 0"),
+        ({"chains": 0}, "chains must be an integer of at least 1, got 0"),
         ({"chains": 1.5}, "chains"),
     ):
         with pytest.raises(ValueError, match=message):
             trained.complete(**{"images": images, "observed": observed, **wrong})
     with pytest.raises(ValueError, match=r"at most 25 units, got 26: use RBM.complete"):
         complete_exact(small_rbm(np.random.default_rng(0), 784, 26, 0.01), images, observed)
-    with pytest.raises(ValueError, match="sweeps must be a whole number of at least 1, got 0"):
+    with pytest.raises(ValueError, match="sweeps must be an integer of at least 1, got 0"):
         trained.gibbs(images, sweeps=0)
 
 

@@ -75,5 +75,5 @@ def test_gradients_that_are_refused(rng):
             gradient(small_rbm(rng, 3, 2), np.zeros((2, 4)))
         with pytest.raises(ValueError, match="images must be 0 or 1"):
             gradient(small_rbm(rng, 3, 2), np.full((2, 3), 0.5))
-    with pytest.raises(ValueError, match="sweeps must be a whole number of at least 1"):
+    with pytest.raises(ValueError, match="sweeps must be an integer of at least 1"):
         expected_gradient(small_rbm(rng, 3, 2), np.zeros((2, 3)), 0)

@@ -142,10 +142,10 @@ def test_what_is_refused(trained, rng):
         rbm_exact.log_partition_exact(big)
     for name in ("n_chains", "n_betas", "n_reverse_chains"):
         for value in (1, 0, 2.5, "many"):
-            with pytest.raises(ValueError, match=f"{name} must be a whole number of at least 2"):
+            with pytest.raises(ValueError, match=f"{name} must be an integer of at least 2"):
                 rbm_likelihood.log_partition_ais(trained, **{name: value})
     for name in ("n_sweeps", "reverse_sweeps"):
-        with pytest.raises(ValueError, match=f"{name} must be a whole number of at least 1, got 0"):
+        with pytest.raises(ValueError, match=f"{name} must be an integer of at least 1, got 0"):
             rbm_likelihood.log_partition_ais(trained, **{name: 0})
     for images, message in (
         (np.zeros((0, 784)), "0 sample"),

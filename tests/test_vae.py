@@ -270,12 +270,12 @@ def test_saved_models_that_are_refused(tmp_path):
     other = Autoencoder([4], n_pixels=6)
     other.compile()
     other.save(tmp_path / "other.keras")
-    with pytest.raises(ValueError, match="holds a Autoencoder, not a VAE"):
+    with pytest.raises(ValueError, match=r"other\.keras must hold a VAE, got Autoencoder"):
         VAE.load(tmp_path / "other.keras")
     VAE(2, hidden_sizes=[4]).save(tmp_path / "whole.keras")
     whole = (tmp_path / "whole.keras").read_bytes()
     (tmp_path / "cut.keras").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match="is not a whole file of a saved VAE"):
+    with pytest.raises(ValueError, match=r"cut\.keras is damaged or not a saved model"):
         VAE.load(tmp_path / "cut.keras")
     with pytest.raises(FileNotFoundError, match="nowhere"):
         VAE.load(tmp_path / "nowhere.keras")
@@ -370,18 +370,53 @@ def test_a_warm_up_leaves_no_weight_behind(digits):
     model.compile("adam")
     model.fit(digits.x_train[:100], callbacks=[vae.KLWarmUp(10)], verbose=0)
     assert float(model.kl_weight.numpy()) == 2.0
-    model.kl_weight.assign(0.1)  # as a fit that was cut leaves it
-    logs = model.fit(digits.x_train[:100], verbose=0).history
-    (loss,), (reconstruction,), (kl,) = (logs[name] for name in ("loss", "reconstruction", "kl"))
-    assert (loss - reconstruction) / kl == pytest.approx(2.0, rel=1e-3)
+
+    def interrupt(epoch, logs):
+        raise KeyboardInterrupt
+
+    stop = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(digits.x_train[:100], callbacks=[vae.KLWarmUp(10), stop], verbose=0)
+    logs = model.evaluate(digits.x_test[:100], return_dict=True)
+    expected = logs["reconstruction"] + 2.0 * logs["kl"]
+    assert logs["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_weights_of_samples_of_any_kind(digits):
+    """In training, in evaluation and in validation they do what leaving images out does."""
+    images, rest = digits.x_train[:64], digits.x_train[64:128]
+    both = np.concatenate([images, rest])
+    kinds = [
+        np.repeat([1, 0], 64),
+        np.repeat([1.0, 0.0], 64),
+        np.repeat(np.float32([[1], [0]]), 64, 0),
+        np.repeat([True, False], 64),
+    ]
+    weights, logs = [], []
+    for weight in kinds:
+        keras.utils.set_random_seed(0)
+        model = VAE(2, hidden_sizes=[8])
+        model.compile("sgd")
+        held_out = (both, None, weight)
+        history = model.fit(both, sample_weight=weight, verbose=0, validation_data=held_out)
+        weights.append(model.encoder.layers[1].get_weights()[0])
+        logs.append([history.history["val_kl"][0], *model.evaluate(both, sample_weight=weight)])
+    for other in weights[1:]:
+        np.testing.assert_allclose(other, weights[0], atol=1e-7)
+    np.testing.assert_allclose(logs, len(kinds) * logs[:1], rtol=1e-5)
+    unweighted = model.evaluate(both)
+    assert abs(unweighted[2] - logs[0][3]) > 1e-4  # they do something
+    mean, log_var = model.encode(images)
+    kl = vae.gaussian_kl(mean, log_var).numpy().mean()
+    assert logs[-1][3] == pytest.approx(kl, rel=1e-4)
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"latent_dim": 0}, "latent_dim must be a whole number of at least 1, got 0"),
-        ({"latent_dim": 2.0}, "latent_dim must be a whole number"),
-        ({"hidden_sizes": [5, 0]}, "hidden_sizes must be a whole number of at least 1, got 0"),
+        ({"latent_dim": 0}, "latent_dim must be an integer of at least 1, got 0"),
+        ({"latent_dim": 2.0}, "latent_dim must be an integer"),
+        ({"hidden_sizes": [5, 0]}, r"hidden_sizes must be integers of at least 1, got \[5, 0\]"),
         ({"decoder_kind": "poisson"}, "decoder_kind must be one of bernoulli, gaussian"),
         ({"pixels": "gray"}, "pixels must be one of grey, sampled, thresholded, got 'gray'"),
         ({"sigma": 0}, "sigma must be above 0, got 0"),
@@ -404,16 +439,17 @@ def test_images_that_are_refused(digits):
     model.compile("adam")
     good = digits.x_train[:8]
     bound = functools.partial(negative_elbo, model)
-    for use in (model.fit, model.evaluate, model.predict, model.encode, bound):
+    on_grid = functools.partial(grid_log_likelihood, model)
+    for use in (model.fit, model.evaluate, model.predict, model.encode, bound, on_grid):
         with pytest.raises(ValueError, match=r"images must lie in \[0, 1\]"):
             use(good * 2)
         with pytest.raises(ValueError, match="images must have 784 pixels, got 783"):
             use(good[:, :783])
     with pytest.raises(ValueError, match=r"images must lie in \[0, 1\]"):
         model.fit(good, validation_data=good - 1)
-    with pytest.raises(ValueError, match="k must be a whole number of at least 1, got 0"):
+    with pytest.raises(ValueError, match="k must be an integer of at least 1, got 0"):
         importance_weighted_bound(model, good, 0)
-    with pytest.raises(ValueError, match="draws must be a whole number of at least 1, got 0"):
+    with pytest.raises(ValueError, match="draws must be an integer of at least 1, got 0"):
         negative_elbo(model, good, 0)
     with pytest.raises(ValueError, match=r"codes must have shape \(n, 2\), got \(3, 4\)"):
         model.decode(np.zeros((3, 4)))

@@ -13,21 +13,3 @@ from aehelpers.data.corruption import (
 )
 from aehelpers.data.dataset import NAMES, Dataset, find, load, places
 from aehelpers.data.sources import DataError
-
-__all__ = [
-    "NAMES",
-    "NOISE_KINDS",
-    "DataError",
-    "Dataset",
-    "add_gaussian_noise",
-    "add_noise",
-    "binarize",
-    "find",
-    "load",
-    "masking_noise",
-    "mean_of_noise",
-    "missing_half",
-    "missing_pixels",
-    "places",
-    "salt_and_pepper_noise",
-]

@@ -1,13 +1,13 @@
 """Every corruption of the images: noise, missing pixels, binarization.
 
-In NumPy, each image once. Noise that a model draws anew at every visit is
-`autoencoders.Corruption`.
+In NumPy, once for each image. The noise that a model draws anew in every epoch is in
+`models._random`.
 """
 
 import numpy as np
 from scipy.special import ndtr
 
-from aehelpers._checks import as_generator, check_choice, check_images
+from aehelpers._checks import as_generator, check_choice, check_images, check_int
 
 __all__ = [
     "NOISE_KINDS",
@@ -41,10 +41,9 @@ def binarize(images, seed=None, *, how="sampled"):
     array of shape (n, n_pixels), float32
     """
     images = check_images(images)
+    check_choice(("sampled", "thresholded"), how=how)
     if how == "thresholded":
         return (images > 0.5).astype(np.float32)
-    if how != "sampled":
-        raise ValueError(f'how must be "sampled" or "thresholded", got {how!r}')
     uniform = as_generator(seed).random(images.shape, dtype=np.float32)
     return (uniform < images).astype(np.float32)
 
@@ -171,9 +170,7 @@ def missing_pixels(n_images, share, seed, n_pixels=784):
     bool array of shape (n_images, n_pixels)
         True where the pixel is observed.
     """
-    for name, value in (("n_images", n_images), ("n_pixels", n_pixels)):
-        if value < 0:
-            raise ValueError(f"{name} must be at least 0, got {value}")
+    check_int(0, n_images=n_images, n_pixels=n_pixels)
     if not 0 < share < 1:
         raise ValueError(f"share must lie strictly between 0 and 1, got {share}")
     observed = np.ones((n_images, n_pixels), bool)
@@ -201,8 +198,7 @@ def missing_half(side, *, image_side=28):
         "left": np.s_[:, :half],
         "right": np.s_[:, half:],
     }
-    if side not in halves:
-        raise ValueError(f"side must be one of {', '.join(halves)}, got {side!r}")
+    check_choice(halves, side=side)
     observed[halves[side]] = False
     return observed.ravel()
 

@@ -45,7 +45,7 @@ _SAMPLES = Path(__file__).parent / "samples"
 _DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
 
-@dataclass(frozen=True, eq=False)  # == of arrays is no truth value
+@dataclass(frozen=True, eq=False)  # arrays have no single truth value
 class Dataset:
     """Images as float32 (n, 784) in [0, 1], labels as int64 (n,), and where they came from."""
 
@@ -69,7 +69,7 @@ class Dataset:
         different = set(labels)
         if not labels or len(different) < len(labels) or not different <= set(allowed):
             raise ValueError(
-                f"labels must be different whole numbers from 0 to {allowed[-1]}, at least one, "
+                f"labels must be different integers from 0 to {allowed[-1]}, at least one, "
                 f"got {labels}"
             )
         train, test = np.isin(self.y_train, labels), np.isin(self.y_test, labels)
@@ -89,11 +89,6 @@ class Place:
     description: str
     folder: Path
     required: bool = False  # a bad file there is an error
-
-    @property
-    def exists(self):
-        """Whether the folder exists; False also where this user may not look."""
-        return os.path.isdir(self.folder)  # Path.is_dir raises where entering is forbidden
 
 
 def load(name):
@@ -121,7 +116,7 @@ def load(name):
     Warns
     -----
     UserWarning
-        If the full set cannot be had and the sample stands in for it.
+        If the full set cannot be found or downloaded, and the sample stands in for it.
     """
     check_choice(NAMES, name=name)
     full_name = name.removesuffix("-sample")
@@ -158,7 +153,7 @@ def places(name):
         if not (os.path.isdir(own) and os.access(own, os.X_OK)):
             raise DataError(
                 f"AEHELPERS_DATA must be a folder with {' or '.join(FILES)} in it, "
-                f"got {own}, which is no folder or may not be entered"
+                f"got {own}, which is not a readable folder"
             )
         found.append(Place("the folder in AEHELPERS_DATA", Path(own, name), required=True))
     found.append(Place("the cache", sources.cache_folder() / name))
@@ -178,7 +173,7 @@ def find(name):
     ------
     place : Place
     arrays : list of uint8 arrays, or None
-        As of `sources.read_set`; None where the set is missing or damaged.
+        What `sources.read_set` returns; None if the set is missing or damaged.
     error : DataError or None
         What is wrong with a folder that exists.
 
@@ -189,7 +184,7 @@ def find(name):
     """
     for place in places(name):
         arrays = error = None
-        if place.exists:
+        if os.path.isdir(place.folder):  # Path.is_dir raises where entering is forbidden
             try:
                 arrays = sources.read_set(place.folder, FILES[name])
             except DataError as found:
@@ -205,15 +200,15 @@ def _find_full(name):
         if error is not None and place.required:
             raise error
         if error is not None and place.description != "the cache":  # `fetch` repairs the cache
-            warnings.warn(f"{error}; {place.description} is passed over", stacklevel=3)
+            warnings.warn(f"{error}; {place.description} is skipped", stacklevel=3)
     try:
         sources.fetch(name)
         return sources.read_set(sources.cache_folder() / name, FILES[name]), "the public mirrors"
     except (OSError, DataError) as error:
         warnings.warn(
-            f"{name} is not complete: a small sample stands in for it, because {error}. "
-            "For the whole set, put its files into a folder named by AEHELPERS_DATA, "
-            "or run `aehelpers data --fetch` with a network.",
+            f"{name} cannot be loaded in full, so a sample of 5,000 images stands in for it: "
+            f"{error}. For the full set, let AEHELPERS_DATA name a folder with its files, "
+            "or run `aehelpers data --fetch` online.",
             stacklevel=3,
         )
         return None

@@ -1,4 +1,4 @@
-"""Where the image files come from, and reading them without trusting them.
+"""Find, check, read and download the image files.
 
 MNIST and Fashion-MNIST are four IDX files each. A file may lie in a folder of the user,
 in the cache, in a package of the system, or on a public mirror. It is used only if the
@@ -176,8 +176,8 @@ def fetch(name, *, say=print):
     """Download what is missing of a full data set into the cache, from the public mirrors.
 
     A good file in the cache is kept; a damaged one is renamed to `.damaged`. A file
-    appears under its name only when it is whole and checked, so several first runs at
-    once, a kill or a full disk leave no broken one.
+    appears under its name only after it is complete and checked, so that parallel first
+    runs, a killed process or a full disk leave no broken file.
 
     Parameters
     ----------

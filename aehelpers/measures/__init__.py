@@ -1,4 +1,4 @@
-"""Numbers about what models give back; NumPy and scikit-learn only."""
+"""Measures of what models return, without TensorFlow."""
 
 from aehelpers.measures.errors import (
     ResidualComponents,
@@ -20,27 +20,3 @@ from aehelpers.measures.inpainting import (
 )
 from aehelpers.measures.latent import interpolate, plane_grid, point_in_plane
 from aehelpers.measures.paths import PathMeasures, measure_paths, nearest_distance, random_pairs
-
-__all__ = [
-    "PathMeasures",
-    "ResidualComponents",
-    "binary_cross_entropy",
-    "dead_units",
-    "interpolate",
-    "largest_relative_difference",
-    "linear_completion",
-    "mean_by_class",
-    "mean_image_completion",
-    "measure_paths",
-    "missing_squared_error",
-    "nearest_distance",
-    "nearest_neighbours_completion",
-    "pca_reconstructions",
-    "pixel_entropy",
-    "plane_grid",
-    "point_in_plane",
-    "ppca_completion",
-    "random_pairs",
-    "residual_components",
-    "squared_error",
-]

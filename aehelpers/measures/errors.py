@@ -7,7 +7,7 @@ from scipy.special import entr
 from sklearn.decomposition import PCA
 from sklearn.utils import gen_batches
 
-from aehelpers._checks import check_int_up_to
+from aehelpers._checks import check_int, check_same_shape
 
 __all__ = [
     "ResidualComponents",
@@ -34,9 +34,9 @@ def binary_cross_entropy(images, probabilities, *, margin=1e-7, per_image=False)
     ----------
     images, probabilities : arrays of shape (n, n_pixels), images in [0, 1]
     margin : float
-        Probabilities are kept this far from 0 and 1. For those that were never meant
-        as such, PCA's for one, half a grey level (1/510) is fair: less would let a few
-        pixels that are exactly black decide.
+        Probabilities are clipped to [margin, 1 − margin]. For values that are not meant as
+        probabilities, such as PCA's, use half a grey level, 1/510: with a smaller margin a
+        few black pixels dominate the mean.
     per_image : bool
         Return one value for each image, shape (n,), not their mean.
     """
@@ -68,7 +68,7 @@ def pca_reconstructions(x_train, x_test, n_components):
     -------
     array of the shape of `x_test`, some values a little outside [0, 1]
     """
-    check_int_up_to(min(x_train.shape), n_components=n_components)
+    check_int(1, min(x_train.shape), n_components=n_components)
     # This solver reads the images and leaves them as they are: no copy is needed.
     pca = PCA(n_components, svd_solver="covariance_eigh", copy=False).fit(x_train)
     return pca.inverse_transform(pca.transform(x_test))
@@ -111,11 +111,10 @@ def residual_components(images, reconstructions, n_components=5):
     ResidualComponents
         Of float64.
     """
-    if images.shape != reconstructions.shape:
-        raise ValueError(
-            f"both arrays must have one shape, got {images.shape} and {reconstructions.shape}"
-        )
-    check_int_up_to(min(images.shape), n_components=n_components)
+    check_same_shape(images, reconstructions)
+    if len(images) < 2:
+        raise ValueError(f"images must be at least two, got {len(images)}")
+    check_int(1, min(images.shape), n_components=n_components)
     residuals = np.subtract(images, reconstructions, dtype=np.float64)
     pca = PCA(n_components, svd_solver="covariance_eigh").fit(residuals)
     per_image = (len(images) - 1) / len(images)  # scikit-learn divides by n − 1
@@ -158,8 +157,7 @@ def mean_by_class(values, labels, n_classes=10):
 
 
 def _mean(measure, per_image, images, others):
-    if images.shape != others.shape:
-        raise ValueError(f"both arrays must have one shape, got {images.shape} and {others.shape}")
+    check_same_shape(images, others)
     means = np.concatenate(
         [measure(images[rows], others[rows]).mean(1) for rows in gen_batches(len(images), _ROWS)]
     )

@@ -5,7 +5,7 @@ from scipy import linalg
 from sklearn.decomposition import PCA
 from sklearn.utils import gen_batches
 
-from aehelpers._checks import check_int_up_to
+from aehelpers._checks import check_int, check_same_shape
 from aehelpers.data import corruption
 
 __all__ = [
@@ -27,10 +27,7 @@ def missing_squared_error(images, completions, observed):
     images, completions : arrays of shape (n, n_pixels)
     observed : bool array of shape (n, n_pixels) or (n_pixels,)
     """
-    if images.shape != completions.shape:
-        raise ValueError(
-            f"both arrays must have one shape, got {images.shape} and {completions.shape}"
-        )
+    check_same_shape(images, completions)
     missing = ~corruption.check_mask(observed, images.shape)
     if not missing.any():
         raise ValueError("observed must be False for some pixel, got none that is missing")
@@ -60,7 +57,7 @@ def nearest_neighbours_completion(x_train, images, observed, *, n_neighbours=10)
     Parameters and returns: see `mean_image_completion`.
     """
     images, observed = _observed_part(x_train, images, observed)
-    check_int_up_to(len(x_train), n_neighbours=n_neighbours)
+    check_int(1, len(x_train), n_neighbours=n_neighbours)
     means = [
         x_train[_nearest(x_train, images[rows], observed[rows], n_neighbours)].mean(1)
         for rows in gen_batches(len(images), 1_000)
@@ -71,8 +68,8 @@ def nearest_neighbours_completion(x_train, images, observed, *, n_neighbours=10)
 def _nearest(x_train, clamped, observed, n_neighbours):
     """Indices of the nearest training images on the observed pixels, (n, n_neighbours).
 
-    Σ_observed (x − t)² is, but for what does not depend on t, Σ_observed t² − 2 x·t: two
-    products, for any masks.
+    Σ_observed (x − t)² is Σ_observed t² − 2 x·t and a constant of x: two matrix products
+    rank all training images, for any masks.
     """
     mask = observed.astype(np.float32)
     nearest = np.empty((len(clamped), 0), int)
@@ -99,11 +96,12 @@ def ppca_completion(x_train, images, observed, *, n_components=100):
     Parameters and returns: see `mean_image_completion`; some values lie outside [0, 1].
     """
     images, observed = _observed_part(x_train, images, observed)
-    check_int_up_to(min(len(x_train), x_train.shape[1]) - 1, n_components=n_components)
+    check_int(1, min(len(x_train), x_train.shape[1]) - 1, n_components=n_components)
     pca = PCA(n_components, svd_solver="covariance_eigh", copy=False).fit(x_train)
     noise = float(pca.noise_variance_)
     scales = np.sqrt(np.maximum(pca.explained_variance_ - noise, 0))
     weights = (pca.components_ * scales[:, np.newaxis]).T.astype(np.float64)
+    # w wᵀ of each pixel; a matrix product adds up those that are observed.
     outer = (weights[:, :, np.newaxis] * weights[:, np.newaxis]).reshape(len(weights), -1)
     parts = []
     for rows in gen_batches(len(images), 250):
@@ -122,8 +120,8 @@ def linear_completion(x_train, images, observed, *, ridge=1e-4):
 
     x̂_m = μ_m + C_mo C_oo⁻¹ (x_o − μ_o), with C the covariance of the training images
     and `ridge` on its diagonal; the same as μ_m − P_mm⁻¹ P_mo (x_o − μ_o) with P = C⁻¹.
-    Of the two systems the smaller is solved. No linear method has a smaller squared error on
-    the training images, but for the ridge.
+    The smaller of the two systems is solved. Apart from the ridge, no linear method has a
+    smaller squared error on the training images.
 
     Parameters and returns: see `mean_image_completion`, and `ridge`, above 0, a variance;
     some values lie outside [0, 1].

@@ -1,4 +1,4 @@
-"""Places in a latent space: paths between two codes, and grids over a plane of codes."""
+"""Interpolation between codes, and grids over a plane of codes."""
 
 import math
 

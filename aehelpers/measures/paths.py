@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import pairwise_distances_argmin_min
 
-from aehelpers._checks import as_generator
+from aehelpers._checks import as_generator, check_int
 
 __all__ = [
     "PathMeasures",
@@ -24,7 +24,7 @@ def random_pairs(labels, n_pairs, seed, *, same):
     n_pairs : int, at least 1
     seed : int or numpy.random.Generator
     same : bool
-        Whether both are of one class, and two images, or of two.
+        True for two different images of one class, False for images of two classes.
 
     Returns
     -------
@@ -36,16 +36,16 @@ def random_pairs(labels, n_pairs, seed, *, same):
         If a class has only one image to make a pair with, or all are of one class.
     """
     labels, rng = np.asarray(labels), as_generator(seed)
-    if n_pairs < 1:
-        raise ValueError(f"n_pairs must be at least 1, got {n_pairs}")
+    check_int(1, n_pairs=n_pairs)
     classes, counts = np.unique(labels, return_counts=True)
     if same and counts.min(initial=2) < 2:
         raise ValueError(
             f"labels must have two images of each class to make a pair, got one of class "
             f"{classes[counts.argmin()]}"
         )
-    if len(classes) < 1 + (not same):
-        raise ValueError(f"labels must be of two classes, got {len(classes)}")
+    least = 1 if same else 2
+    if len(classes) < least:
+        raise ValueError(f"labels must have at least {least} classes, got {len(classes)}")
     firsts = rng.choice(len(labels), n_pairs)
     seconds = []
     for first in firsts:
@@ -57,7 +57,7 @@ def random_pairs(labels, n_pairs, seed, *, same):
 
 @dataclass(frozen=True)
 class PathMeasures:
-    """What is seen on paths from image to image.
+    """Classes, step sizes and distances along paths between images.
 
     Attributes
     ----------
@@ -93,15 +93,15 @@ class PathMeasures:
         return self.steps.max(1) / self.steps.mean(1)
 
 
-def measure_paths(paths, judge, x_train=None):
+def measure_paths(paths, classifier, x_train=None):
     """Labels along paths, confidence, sizes of steps, and distance to the training images.
 
     Parameters
     ----------
     paths : array of shape (n_paths, n_images, n_pixels), n_images at least 3
         The images along each path, both ends included.
-    judge : keras.Model
-        As `classifier` gives.
+    classifier : keras.Model
+        As `models.image_classifier` returns.
     x_train : array of shape (n_train, n_pixels), optional
 
     Returns
@@ -116,7 +116,7 @@ def measure_paths(paths, judge, x_train=None):
         )
     between = paths[:, 1:-1].reshape(-1, paths.shape[2])
     shape = len(paths), paths.shape[1] - 2
-    probabilities = judge.predict(between)
+    probabilities = classifier.predict(between)
     nearest = None
     if x_train is not None:
         nearest = nearest_distance(between, x_train).reshape(shape)

@@ -15,35 +15,5 @@ from aehelpers.models.autoencoder import (
 from aehelpers.models.classifier import image_classifier
 from aehelpers.models.epoch_fit import cosine_schedule
 from aehelpers.models.rbm import RBM
-from aehelpers.models.vae import VAE, KLWarmUp, gaussian_kl, train_or_load
-from aehelpers.models.vae_bounds import (
-    grid_log_likelihood,
-    importance_weighted_bound,
-    negative_elbo,
-)
-
-__all__ = [
-    "RBM",
-    "VAE",
-    "Autoencoder",
-    "KLWarmUp",
-    "StackedDenoisingAutoencoder",
-    "cosine_schedule",
-    "deep",
-    "denoising",
-    "gaussian_kl",
-    "gibbs",
-    "grid_log_likelihood",
-    "image_classifier",
-    "importance_weighted_bound",
-    "keras",
-    "negative_elbo",
-    "rbm_exact",
-    "rbm_likelihood",
-    "relu_by_hand",
-    "shallow",
-    "tf",
-    "train_or_load",
-    "vae",
-    "vae_bounds",
-]
+from aehelpers.models.vae import VAE, KLWarmUp, train_or_load
+from aehelpers.models.vae_bounds import negative_elbo

@@ -5,9 +5,16 @@ The same in NumPy, each image once, is `data.corruption`.
 
 from typing import ClassVar
 
+import numpy as np
+
 from aehelpers.models._backend import keras, tf
 
-__all__ = ["Random", "binarize", "corrupt"]
+__all__ = ["Random", "binarize", "corrupt", "draw_seed"]
+
+
+def draw_seed(rng):
+    """A seed for `Random`, two int32, from a RandomState."""
+    return rng.randint(np.iinfo(np.int32).max, size=2, dtype=np.int32)
 
 
 class Random:
@@ -35,7 +42,7 @@ class Random:
 
     def fold_in(self, number):
         """Other random numbers, for the step or sweep of this number."""
-        seed = tf.random.fold_in(self.seed, number, self.algorithm)  # hash of the seed, number
+        seed = tf.random.fold_in(self.seed, number, self.algorithm)  # a hash of both
         return Random(seed, compiled=self.compiled, bits=self.bits)
 
     def bernoulli(self, probabilities):

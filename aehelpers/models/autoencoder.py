@@ -6,7 +6,7 @@ Left out: convolutions, tied weights, sparsity.
 
 import numpy as np
 
-from aehelpers._checks import check_choice, check_int, is_int
+from aehelpers._checks import as_sizes, check_choice
 from aehelpers.data import NOISE_KINDS
 from aehelpers.models._backend import keras, tf
 from aehelpers.models._random import Random, corrupt
@@ -69,7 +69,9 @@ class Autoencoder(EpochFit, keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.hidden_sizes = _check_sizes(hidden_sizes)
+        self.hidden_sizes = as_sizes(hidden_sizes=hidden_sizes)
+        if not self.hidden_sizes:
+            raise ValueError(f"hidden_sizes must name at least one layer, the code, got {hidden_sizes}")
         check_choice(_OUTPUTS, output=output)
         check_choice(NOISE_KINDS, noise_kind=noise_kind)
         _check_noise_level(noise_kind, noise_level)
@@ -101,11 +103,6 @@ class Autoencoder(EpochFit, keras.Model):
             self.seeds = keras.random.SeedGenerator()
         self.built = True
 
-    @property
-    def code_size(self):
-        """Units of the code."""
-        return self.hidden_sizes[-1]
-
     def compile(self, optimizer="adam", loss="auto", **kwargs):
         """Configure training, with the loss that goes with the output unless `loss` is given."""
         if isinstance(loss, str) and loss == "auto":
@@ -116,15 +113,15 @@ class Autoencoder(EpochFit, keras.Model):
     def call(self, images):
         return self.decoder(self.encoder(images))
 
-    def train_batch(self, data, *, compiled):
+    def train_batch(self, data):
         """Take one step from images under noise, if there is any, to the targets."""
         images, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
         if self.noise_level:
-            random = Random(self.seeds, compiled=compiled, bits=16)
+            random = Random(self.seeds, compiled=self.jit_compile, bits=16)
             images = tf.cast(images, keras.config.floatx())
             low, high = self.noise_range
             images = corrupt(images, self.noise_kind, self.noise_level, random, low=low, high=high)
-        return super().train_batch((images, targets, weights), compiled=compiled)
+        return super().train_batch((images, targets, weights))
 
     def get_config(self):
         return {
@@ -157,7 +154,7 @@ class StackedDenoisingAutoencoder(Autoencoder):
         Of the noise on the images, and in `pretrain` on each layer's input, whose range is
         that of the clean values.
     code_activation : str
-        A linear code is not held in a corner of its space, as one of relu would be.
+        Linear by default: a relu code could not be negative.
     **kwargs
         As of `Autoencoder`.
 
@@ -207,7 +204,6 @@ class StackedDenoisingAutoencoder(Autoencoder):
         list of keras.callbacks.History
             One for each layer. Losses are of its own input, and not to be compared.
         """
-        check_int(1, epochs=epochs)
         decoders = [layer for layer in reversed(self.decoder.layers) if layer.weights]
         histories, values = [], np.asarray(images)
         for layer, decoder in zip(self.encoder.layers, decoders, strict=True):
@@ -234,17 +230,17 @@ class StackedDenoisingAutoencoder(Autoencoder):
         )
 
 
-def shallow(code_size=32, *, optimizer="adam"):
+def shallow(code_size=32):
     """784-`code_size`-784 with a relu code and a sigmoid output, ready to fit."""
-    return _compiled(Autoencoder([code_size], name="shallow"), optimizer)
+    return _compiled(Autoencoder([code_size], name="shallow"))
 
 
-def deep(hidden_sizes=(128, 32), *, optimizer="adam"):
+def deep(hidden_sizes=(128, 32)):
     """784-128-32-128-784 with relu and a sigmoid output, ready to fit."""
-    return _compiled(Autoencoder(hidden_sizes, name="deep"), optimizer)
+    return _compiled(Autoencoder(hidden_sizes, name="deep"))
 
 
-def denoising(hidden_sizes=(128, 32), *, noise_level=0.0, optimizer="adam"):
+def denoising(hidden_sizes=(128, 32), *, noise_level=0.0):
     """The deep autoencoder, to be fitted from noisy images to clean ones.
 
     Either fit it on images with noise of your own, ``fit(noisy, clean)``: then each image
@@ -252,20 +248,12 @@ def denoising(hidden_sizes=(128, 32), *, noise_level=0.0, optimizer="adam"):
     fit it on clean images, ``fit(clean, clean)``: it draws new noise at every visit
     (after Vincent et al. 2008), and none when it is evaluated.
     """
-    model = Autoencoder(hidden_sizes, noise_level=noise_level, name="denoising")
-    return _compiled(model, optimizer)
+    return _compiled(Autoencoder(hidden_sizes, noise_level=noise_level, name="denoising"))
 
 
-def _compiled(model, optimizer):
-    model.compile(optimizer)
+def _compiled(model):
+    model.compile()
     return model
-
-
-def _check_sizes(sizes):
-    sizes = [sizes] if is_int(sizes) else list(sizes)
-    if not sizes or not all(is_int(size) and size >= 1 for size in sizes):
-        raise ValueError(f"hidden_sizes must be whole numbers of at least 1, got {sizes}")
-    return [int(size) for size in sizes]
 
 
 def _check_noise_level(kind, level):

@@ -19,7 +19,7 @@ from aehelpers.models._backend import keras, tf
 
 __all__ = ["EpochFit", "as_list", "cosine_schedule"]
 
-_AT_ONCE = 1000  # images in a batch of `evaluate` and `predict`, where nothing is learned
+AT_ONCE = 1000  # default batch size of `evaluate` and `predict`
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
 
@@ -78,7 +78,7 @@ class EpochFit:
         ValueError
             If an array holds NaN or infinity, or as Keras does.
         """
-        kwargs = {"validation_batch_size": _AT_ONCE, **kwargs}
+        kwargs = {"validation_batch_size": AT_ONCE, **kwargs}
         if verbose == "auto":
             verbose = int(_progress.is_watched())
         if self._can_compile_epochs(x, y, callbacks, kwargs):
@@ -91,13 +91,12 @@ class EpochFit:
     def train_step(self, data):
         """Train on all batches of an `Epoch`, or on the one that Keras' own loop gives."""
         if not isinstance(data, Epoch):
-            return self.train_batch(data, compiled=self.jit_compile)
+            return self.train_batch(data)
 
         def train_on(rows):
-            batch = tf.nest.map_structure(lambda array: tf.gather(array, rows), data.data)
-            self.train_batch(batch, compiled=True)
+            self.train_batch(tf.nest.map_structure(lambda a: tf.gather(a, rows), data.data))
 
-        @tf.function(jit_compile=True)
+        @tf.function  # makes a graph of the loop; Keras compiles it with the step
         def epoch():
             for rows in data.batches:
                 train_on(rows)
@@ -107,19 +106,15 @@ class EpochFit:
         epoch()
         return self.get_metrics_result()
 
-    def train_batch(self, data, *, compiled):
-        """Take one step with a batch, packed as Keras packs it.
-
-        `compiled` says whether XLA compiles the step, on which the fastest random numbers
-        depend.
-        """
+    def train_batch(self, data):
+        """Take one step with a batch, packed as Keras packs it."""
         return super().train_step(data)
 
-    def evaluate(self, x=None, y=None, batch_size=_AT_ONCE, verbose=0, **kwargs):
+    def evaluate(self, x=None, y=None, batch_size=AT_ONCE, verbose=0, **kwargs):
         """Loss and metrics, averaged over images; arguments as in `keras.Model.evaluate`."""
         return super().evaluate(x, y, batch_size, verbose, **kwargs)
 
-    def predict(self, x, batch_size=_AT_ONCE, verbose=0, **kwargs):
+    def predict(self, x, batch_size=AT_ONCE, verbose=0, **kwargs):
         """The model's outputs for `x`, as arrays; arguments as in `keras.Model.predict`."""
         return super().predict(x, batch_size, verbose, **kwargs)
 
@@ -145,7 +140,7 @@ class EpochFit:
         )
 
     def _epochs(self, x, y, batch_size, kwargs):
-        """A `tf.data` set of an `Epoch` for each epoch; what it takes up leaves `kwargs`."""
+        """A `tf.data.Dataset` of an `Epoch` for each epoch; removes what it uses from `kwargs`."""
         arrays = {"x": x, "y": y, "sample_weight": kwargs.pop("sample_weight", None)}
         arrays = {name: array for name, array in arrays.items() if array is not None}
         check_finite(**arrays)
@@ -171,7 +166,7 @@ class EpochFit:
 
 
 def _epochs_without_end(data, batch_size, shuffle):
-    """A `tf.data` set that yields an `Epoch` for each epoch, its order drawn by NumPy."""
+    """An endless `tf.data.Dataset` of `Epoch`s; NumPy draws the order of each."""
     n, rng = len(data[0]), np.random.default_rng(random.getrandbits(64))
     n_batches, n_left = divmod(n, batch_size)
 
@@ -183,7 +178,7 @@ def _epochs_without_end(data, batch_size, shuffle):
     shapes = (n_batches, batch_size), (n_left,)
     signature = tuple(tf.TensorSpec(shape, tf.int32) for shape in shapes)
     epochs = tf.data.Dataset.from_generator(orders, output_signature=signature)
-    # Else tf.data copies all images while it looks for what it might optimize.
+    # The default optimizations of tf.data would copy all images.
     options = tf.data.Options()
     options.experimental_optimization.apply_default_optimizations = False
     return epochs.map(lambda *rows: Epoch(data, *rows)).prefetch(1).with_options(options)
@@ -216,6 +211,7 @@ def _acts_on_batches(callback):
     if "epoch" in (getattr(callback, name, None) for name in ("save_freq", "update_freq")):
         kinds = keras.callbacks
         idle += [kinds.ModelCheckpoint, kinds.BackupAndRestore, kinds.TensorBoard]
+    # __func__ is the same function where a hook is inherited.
     return any(
         getattr(getattr(callback, hook), "__func__", None) not in [getattr(c, hook) for c in idle]
         for hook in _BATCH_HOOKS
@@ -241,6 +237,7 @@ def cosine_schedule(n_images, batch_size, epochs, *, peak, warm_up=0.2):
     keras.optimizers.schedules.CosineDecay
         To be given to an optimizer as its learning rate (Loshchilov and Hutter 2017).
     """
+    check_int(1, n_images=n_images, batch_size=batch_size, epochs=epochs)
     if not 0 < peak < float("inf"):
         raise ValueError(f"peak must be above 0, got {peak}")
     if not 0 <= warm_up < 1:

@@ -1,9 +1,8 @@
-"""What a restricted Boltzmann machine computes many times over.
+"""The algorithms of a restricted Boltzmann machine, and the programs that run them.
 
-Above, the algorithms: conditional probabilities, Gibbs sweeps, a step of CD or PCD, clamped
-sweeps, a step of annealing. Below, the programs that TensorFlow makes of them, longer ones
-compiled with XLA. `models.rbm` and `models.rbm_likelihood` put them to use; nothing here
-checks its input.
+First what a notebook shows: conditional probabilities, Gibbs sweeps, a step of CD or PCD,
+clamped sweeps, a step of annealing. Below, the TensorFlow programs that call them. The
+callers, `models.rbm` and `models.rbm_likelihood`, check the arguments.
 
 Weights have shape (n_hidden, n_visible), scikit-learn's way round, for which the products
 are the fastest. Random numbers follow from a seed, so that a run can be repeated to the bit.
@@ -37,7 +36,7 @@ __all__ = [
 
 OFFSET_RATE = 0.01  # share of a batch mean that enters an offset (Melchior et al. 2016)
 BIAS_POWER = 1.65  # exponent of the bias schedule; 1.5 to 1.75 are best for MNIST
-_WORTH_COMPILING = 2e7  # random numbers in a call; XLA takes a second
+_DRAWS_WORTH_COMPILING = 2e7  # random numbers in a call; XLA takes a second
 
 
 class Parameters(NamedTuple):
@@ -128,7 +127,8 @@ def learning_step(rule, state, images, rate, random):
         hidden_bias=tf.reduce_mean(data_hidden, 0) - tf.reduce_mean(model_hidden, 0),
         visible_bias=tf.reduce_mean(data, 0) - tf.reduce_mean(model, 0),
     )
-    return ascend(rule, move_offsets(state, data, data_hidden), gradient, rate)
+    state = move_offsets(state, data, data_hidden)
+    return ascend(rule, state, gradient, rate)
 
 
 def mean_products(hidden, visible):
@@ -190,7 +190,7 @@ def clamped_sweep(parameters, visible, observed, random):
 
 
 def complete(parameters, visible, observed, n_sweeps, burn_in, random):
-    """Clamped sweeps: the last states, the last p(v | h), and its mean after the burn-in."""
+    """Run clamped sweeps; give the last states, the last p(v | h), its mean after the burn-in."""
     probabilities, total = visible, tf.zeros_like(visible)
     for step in tf.range(n_sweeps):
         random_of_step = random.fold_in(step)
@@ -225,11 +225,11 @@ def annealing_step(parameters, base, old, new, visible, n_sweeps, random):
 def biases_at(beta, parameters, base):
     """b(β) and a(β) of annealing, from those of `base` to those of the RBM.
 
-    Chains that keep the means μ and λ of `base`, which a trained RBM shares with it, find
-    its modes before these grow apart. Written with centered units, the interaction is
-    β(h − λ)·W(v − μ), and to keep the means the centered biases, b + Wμ and a + Wᵀλ, have to
-    move in β², to second order (Plefka 1982). Nearer to β = 1 that moves them too late, and
-    `BIAS_POWER` lies between it and the straight line.
+    A trained RBM has about the means μ and λ of `base`. If they stay the same along the
+    path, chains find the modes before the modes separate. Written with centered units, the
+    interaction is β(h − λ)·W(v − μ), and to second order the means stay the same if the
+    centered biases, b + Wμ and a + Wᵀλ, move with β² (Plefka 1982). Near β = 1 that is too
+    late: `BIAS_POWER` lies between 2 and the straight line.
     """
     visible_mean, hidden_mean = tf.sigmoid(base.visible_bias), tf.sigmoid(base.hidden_bias)
     by_visible = tf.linalg.matvec(parameters.weights, visible_mean)
@@ -248,43 +248,41 @@ def biases_at(beta, parameters, base):
 
 def learn_epoch(rule, images, batches, rest, rates, seed, state, *, compiled):
     """The state after a step with each row of `batches`, indices of images, and with `rest`."""
-    return _learning(compiled)(rule, images, batches, rest, rates, seed, state)
+    learn = _program(_learn, compiled)
+    return learn(compiled, rule, images, batches, rest, rates, seed, state)
 
 
-@functools.cache
-def _learning(compiled):
-    @tf.function(jit_compile=compiled)
-    def learn(rule, images, batches, rest, rates, seed, state):
-        random, n_batches = Random(seed, compiled=compiled, bits=16), len(batches)
-        if n_batches:
-            # A batch is gathered a step ahead: XLA makes slow code of a draw from what it gathers.
-            batch = tf.gather(images, batches[0])
-            for step in tf.range(n_batches):
-                state = learning_step(rule, state, batch, rates[step], random.fold_in(step))
-                batch = tf.gather(images, batches[(step + 1) % n_batches])
-        if len(rest):
-            batch, rate = tf.gather(images, rest), rates[n_batches]
-            state = learning_step(rule, state, batch, rate, random.fold_in(n_batches))
-        return state
-
-    return learn
+def _learn(compiled, rule, images, batches, rest, rates, seed, state):
+    random, n_batches = Random(seed, compiled=compiled, bits=16), len(batches)
+    if n_batches:
+        # A batch is gathered a step ahead: XLA makes slow code of a draw from what it gathers.
+        batch = tf.gather(images, batches[0])
+        for step in tf.range(n_batches):
+            state = learning_step(rule, state, batch, rates[step], random.fold_in(step))
+            batch = tf.gather(images, batches[(step + 1) % n_batches])
+    if len(rest):
+        batch, rate = tf.gather(images, rest), rates[n_batches]
+        state = learning_step(rule, state, batch, rate, random.fold_in(n_batches))
+    return state
 
 
 def run_chains(parameters, visible, observed, n_sweeps, burn_in, seed):
-    """`complete` as a program, for arrays."""
-    program = _completion(compiled=n_sweeps * visible.size > _WORTH_COMPILING)
+    """Run `complete` on arrays."""
+    compiled = n_sweeps * visible.size > _DRAWS_WORTH_COMPILING
     counts = np.int32(n_sweeps), np.int32(burn_in)
-    return [part.numpy() for part in program(parameters, visible, observed, *counts, seed)]
+    run = _program(_run_chains, compiled)
+    return [part.numpy() for part in run(compiled, parameters, visible, observed, *counts, seed)]
+
+
+def _run_chains(compiled, parameters, visible, observed, n_sweeps, burn_in, seed):
+    random = Random(seed, compiled=compiled)
+    return complete(parameters, visible, observed, n_sweeps, burn_in, random)
 
 
 @functools.cache
-def _completion(compiled):
-    @tf.function(jit_compile=compiled)
-    def run(parameters, visible, observed, n_sweeps, burn_in, seed):
-        random = Random(seed, compiled=compiled)
-        return complete(parameters, visible, observed, n_sweeps, burn_in, random)
-
-    return run
+def _program(function, compiled):
+    """A function as a TensorFlow program, which XLA compiles or not."""
+    return tf.function(function, jit_compile=compiled)
 
 
 @tf.function(jit_compile=True)

@@ -27,17 +27,18 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from aehelpers import _progress
-from aehelpers._checks import check_int
+from aehelpers._checks import check_finite, check_int
 from aehelpers.data import corruption
 from aehelpers.models import gibbs
 from aehelpers.models._backend import tf
+from aehelpers.models._random import draw_seed
 
 __all__ = ["RBM"]
 
 _ROWS = 10_000  # batch size for scoring
 _CHAINS = 2_000  # batch size for sampling
 _WATCHED = 1_000  # images used to monitor training
-_WORTH_COMPILING = 2e10  # multiplications in all of `fit`; XLA takes a second or two
+_MULTIPLICATIONS_WORTH_COMPILING = 2e10  # in all of `fit`; XLA takes a second or two
 _ROUNDING = 1e-6  # how far outside [0, 1] a value is taken for 0 or 1
 
 
@@ -51,7 +52,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     n_components : int
         Hidden units.
     learning_rate : float, above 0
-        Of the mean gradient over a batch.
+        Step size: the factor of the mean gradient over a batch.
     batch_size : int
         Images in a batch; the last of an epoch takes what is left.
     n_iter : int
@@ -71,13 +72,13 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Chains of PCD; as many as `batch_size` unless given.
     centered : bool
         Take the gradient for v − μ and h − λ, with running means μ and λ of the data
-        (Montavon and Müller 2012). It does not matter then whether ink is 1 or 0.
+        (Montavon and Müller 2012). Images and their negatives then train equally well.
     final_learning_rate : float, optional
         Where the learning rate ends: it falls by the same amount at every step. The same
         rate throughout unless given.
     momentum : float in [0, 1)
     weight_decay : float, at least 0
-        Taken off each weight at each step, times the learning rate and the weight.
+        Each step takes learning_rate · weight_decay · weight off each weight.
     pixels : "sampled", "thresholded" or "grey"
         How images become visible states: each pixel drawn from Bernoulli(grey value) at
         every visit, grey value > 0.5, or the grey values as they are, which `BernoulliRBM`
@@ -210,16 +211,16 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         n_steps = n_batches + (n_left > 0)
         rates = self._rates(self.n_iter * n_steps).reshape(self.n_iter, n_steps)
         work = 5 * X.size * self.n_components * self.n_iter * self.n_steps
-        compiled = work > _WORTH_COMPILING
+        compiled = work > _MULTIPLICATIONS_WORTH_COMPILING
         images = tf.constant(X)
-        shown = {} if self.verbose else {"disable": True}
-        with _progress.bar(total=self.n_iter, unit="epoch", **shown) as bar:
+        is_silent = not (self.verbose and _progress.is_watched())
+        with _progress.bar(total=self.n_iter, unit="epoch", disable=is_silent) as bar:
             for epoch in range(1, self.n_iter + 1):
                 order = rng.permutation(len(X)).astype(np.int32)
                 batches = order[: len(X) - n_left].reshape(n_batches, batch_size)
                 inputs = images, batches, order[len(X) - n_left :], rates[epoch - 1]
                 state = gibbs.learn_epoch(
-                    self._rule(), *inputs, _seed(rng), state, compiled=compiled
+                    self._rule(), *inputs, draw_seed(rng), state, compiled=compiled
                 )
                 self._keep(state, f"epoch {epoch}")
                 bar.set_postfix(self._watch(watched))
@@ -251,7 +252,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         batches, rest = np.arange(len(X), dtype=np.int32)[np.newaxis], np.empty(0, np.int32)
         inputs = X, batches, rest, np.float32([self.learning_rate])
         state = gibbs.learn_epoch(
-            self._rule(), *inputs, _seed(self.random_state_), state, compiled=False
+            self._rule(), *inputs, draw_seed(self.random_state_), state, compiled=False
         )
         self._keep(state, "this step")
         return self
@@ -293,7 +294,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.hidden_means_ = np.full(n_components, 0.5, np.float32)
         n_chains = self.batch_size if self.n_chains is None else self.n_chains
         self.h_samples_ = np.zeros((n_chains, n_components), np.float32)
-        self._velocity = tuple(np.zeros_like(part) for part in self._parameters())
+        self._velocity = gibbs.Parameters(*map(np.zeros_like, self._parameters()))
         self._n_features_out, self.n_features_in_ = n_components, n_features
 
     def _parameters(self):
@@ -302,7 +303,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _state(self):
         state = gibbs.LearningState(
             self._parameters(),
-            gibbs.Parameters(*self._velocity),
+            self._velocity,
             self.h_samples_,
             self.pixel_means_,
             self.hidden_means_,
@@ -318,7 +319,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 f"longer finite after {when}; those from before it are kept"
             )
         self.components_, self.intercept_hidden_, self.intercept_visible_ = state.parameters
-        self._velocity = tuple(state.velocity)
+        self._velocity = state.velocity
         self.h_samples_ = state.chains
         self.pixel_means_, self.hidden_means_ = state.visible_offset, state.hidden_offset
 
@@ -335,7 +336,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return [corruption.binarize(part, 0, how=self.pixels) for part in parts]
 
     def _watch(self, watched):
-        """Add an entry to each list of the history; give the new ones, rounded."""
+        """Append to the history; give the new values as texts for the progress bar."""
         training, last = watched[0], watched[-1]
         rebuilt = expit(self.transform(last) @ self.components_ + self.intercept_visible_)
         new = {
@@ -351,7 +352,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             self.history_.setdefault(name, []).append(value)
         return {name: f"{value:.4g}" for name, value in new.items()}
 
-    # What the model says
+    # Inference
 
     def transform(self, X):
         """p(h = 1 | v = X), shape (n_samples, n_components), of the dtype of `X`."""
@@ -456,11 +457,12 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             random_state = self.random_state_
         rng = check_random_state(random_state)
         free = np.zeros(v.shape[1], bool)
-        results = [
-            gibbs.run_chains(self._parameters(), v[rows], free, sweeps, 0, _seed(rng))
-            for rows in gen_batches(len(v), _CHAINS)
-        ]
-        return np.concatenate([states[int(probabilities)] for states in results])
+        results = []
+        for rows in gen_batches(len(v), _CHAINS):
+            run = gibbs.run_chains(self._parameters(), v[rows], free, sweeps, 0, draw_seed(rng))
+            states, means, _ = run
+            results.append(means if probabilities else states)
+        return np.concatenate(results)
 
     def complete(self, images, observed, *, sweeps=150, burn_in=50, chains=1, random_state=None):
         """Fill in missing pixels by Gibbs sampling with the observed ones clamped.
@@ -509,7 +511,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             drawn = (rng.random_sample(given.shape) < self.pixel_means_).astype(np.float32)
             start = np.where(mask, given, drawn)
             *_, means = gibbs.run_chains(
-                self._parameters(), start, mask, sweeps, burn_in, _seed(rng)
+                self._parameters(), start, mask, sweeps, burn_in, draw_seed(rng)
             )
             parts.append(means.reshape(-1, chains, images.shape[1]).mean(1))
         return np.where(observed, images, np.concatenate(parts))
@@ -565,7 +567,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     @contextlib.contextmanager
     def _rollback_on_error(self):
-        """Bad input leaves what the estimator knows of its features as it was."""
+        """Set `n_features_in_` and `feature_names_in_` back if the block fails."""
         names = ("n_features_in_", "feature_names_in_")
         before = {name: value for name, value in vars(self).items() if name in names}
         try:
@@ -592,11 +594,8 @@ def _softplus(x):
     return tf.nn.softplus(x).numpy()
 
 
-def _seed(rng):
-    return rng.randint(np.iinfo(np.int32).max, size=2, dtype=np.int32)
-
-
 def _check_shapes(components, intercept_hidden, intercept_visible, pixel_means):
+    """Raise ValueError if parameters disagree in shape, or are not finite."""
     if components.ndim != 2:
         raise ValueError(
             f"components must have shape (n_components, n_features), got {components.shape}"
@@ -609,5 +608,5 @@ def _check_shapes(components, intercept_hidden, intercept_visible, pixel_means):
     ):
         if array.shape != shape:
             raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
-    if not all(np.isfinite(a).all() for a in (components, intercept_hidden, intercept_visible)):
-        raise ValueError("components and intercepts must be finite")
+        check_finite(**{name: array})
+    check_finite(components=components)

@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 MOST_HIDDEN_UNITS = 25  # of which all states are summed over, some at a time
-MOST_UNITS_IN_SUMS = 12  # of each kind, where the sums run over all states in one array
+MOST_UNITS_IN_SUMS = 12  # of each kind: then `all_states` yields one array
 
 
 def all_states(n_units, *, at_once=4_096):
@@ -148,7 +148,7 @@ def expected_gradient(rbm, images, sweeps=None):
         check_int(1, sweeps=sweeps)
     n_visible = rbm.n_features_in_
     (visible,) = all_states(n_visible)
-    numbers = images @ 2 ** np.arange(n_visible)
+    numbers = images @ 2 ** np.arange(n_visible)  # bit i of a state's number is its unit i
     data = np.bincount(numbers.astype(int), minlength=len(visible)) / len(images)
     if sweeps is None:
         model = softmax(-rbm.free_energy(np.float64(visible)))
@@ -193,7 +193,6 @@ def numeric_gradient(rbm, images, *, step=1e-4):
     Parameters and returns: see `expected_gradient`. It knows nothing of the formula for the
     gradient, only of the free energy and of ln Z, both in float64. For a small RBM.
     """
-    check_is_fitted(rbm)
     images = _check_small(rbm, images)
     parts = (rbm.components_, rbm.intercept_hidden_, rbm.intercept_visible_)
     parts = [part.astype(np.float64) for part in parts]

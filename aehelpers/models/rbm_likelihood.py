@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from aehelpers._checks import check_int
 from aehelpers.models import gibbs
+from aehelpers.models._random import draw_seed
 
 __all__ = [
     "LogPartition",
@@ -70,13 +71,12 @@ def log_partition_ais(
 ):
     """ln Z, by annealed importance sampling from independent units.
 
-    The chains begin at the base-rate model, whose units are independent: the pixels have
-    the means of the training images, the hidden units their mean p(h | v) (fair coins
-    for an RBM that did not learn here). They pass through the
-    distributions of `models.gibbs.annealing_step` to the RBM, on which these
-    means stay about what they are. Along a straight line of all parameters to the same end
-    the effective sample size is several times smaller; starting from fair coins is several
-    nats too optimistic (Salakhutdinov and Murray 2008).
+    Chains start at the base-rate model: independent units, the pixels with the means of the
+    training images, the hidden units with their mean p(h | v) (0.5 if the RBM was not trained
+    here). They pass through the distributions of `models.gibbs.annealing_step` to the RBM,
+    and these means hardly change on the way. If all parameters moved in a straight line, the
+    effective sample size would be several times smaller; a start from uniform states
+    overestimates the likelihood by several nats (Salakhutdinov and Murray 2008).
 
     Parameters
     ----------
@@ -155,12 +155,8 @@ def _mean_of_weights(log_weights):
 
 
 def _log_weights(rbm, base, betas, visible, n_sweeps, rng):
-    seed = rng.randint(np.iinfo(np.int32).max, size=2, dtype=np.int32)
-    n_sweeps = np.int32(n_sweeps)
-    log_weights = gibbs.annealed_log_weights(
-        rbm._parameters(), base, betas, np.float32(visible), n_sweeps, seed
-    )
-    return log_weights.numpy()
+    start = np.float32(visible), np.int32(n_sweeps), draw_seed(rng)
+    return gibbs.annealed_log_weights(rbm._parameters(), base, betas, *start).numpy()
 
 
 def _log_z_of_independent(units):

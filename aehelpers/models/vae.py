@@ -12,18 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from aehelpers._checks import as_generator, check_choice, check_images, check_int, is_int
+from aehelpers._checks import as_generator, as_sizes, check_choice, check_images, check_int
 from aehelpers._files import replacing
 from aehelpers.models._backend import keras, tf
 from aehelpers.models._random import Random, binarize
-from aehelpers.models.epoch_fit import EpochFit, as_list, cosine_schedule
+from aehelpers.models.epoch_fit import AT_ONCE, EpochFit, as_list, cosine_schedule
 
 __all__ = ["VAE", "KLWarmUp", "draw", "gaussian_kl", "train_or_load"]
 
 _PIXELS = ("grey", "sampled", "thresholded")
 _LAST_ACTIVATIONS = {"bernoulli": "sigmoid", "gaussian": "linear"}  # of each kind of decoder
 _LEAST_ACTIVITY = 0.01  # variance of a latent mean over images (Burda et al. 2015)
-_AT_ONCE = 1000  # images that are encoded or decoded
 
 
 def draw(mean, log_var, noise):
@@ -98,11 +97,11 @@ class VAE(EpochFit, keras.Model):
         Weight of the KL. At 1 the loss is −ELBO; above, the code is pressed towards the
         prior (Higgins et al. 2017).
     pixels : "grey", "sampled" or "thresholded"
-        What becomes of a grey pixel in `fit` and `evaluate`: taken as it is, drawn from
+        How `fit` and `evaluate` use a grey pixel: taken as it is, drawn from
         Bernoulli(grey value) at every visit, or compared with 0.5. A Bernoulli loss on
         grey pixels is a cross-entropy, not a likelihood.
     learning_curve : dict of str to list of float, optional
-        What earlier calls of `fit` put into their `History`. A saved model brings it.
+        Loss and terms after each epoch of earlier calls of `fit`; saved with the model.
 
     Examples
     --------
@@ -127,10 +126,7 @@ class VAE(EpochFit, keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        hidden_sizes = [hidden_sizes] if is_int(hidden_sizes) else list(hidden_sizes)
         check_int(1, latent_dim=latent_dim, n_pixels=n_pixels)
-        for size in hidden_sizes:
-            check_int(1, hidden_sizes=size)
         check_choice(tuple(_LAST_ACTIVATIONS), decoder_kind=decoder_kind)
         check_choice(_PIXELS, pixels=pixels)
         if not 0 < sigma < math.inf:
@@ -138,7 +134,7 @@ class VAE(EpochFit, keras.Model):
         if not 0 <= beta < math.inf:
             raise ValueError(f"beta must be at least 0, got {beta}")
         self.latent_dim, self.n_pixels = int(latent_dim), int(n_pixels)
-        self.hidden_sizes = [int(size) for size in hidden_sizes]
+        self.hidden_sizes = as_sizes(hidden_sizes=hidden_sizes)
         self.activation, self.decoder_kind, self.pixels = activation, decoder_kind, pixels
         self.sigma, self.beta = float(sigma), float(beta)
         self.learning_curve = dict(learning_curve or {})
@@ -168,11 +164,11 @@ class VAE(EpochFit, keras.Model):
 
     def log_likelihood(self, images, codes):
         """ln p(x | z) of each image and its code, shape (n,)."""
-        hidden = self.before_last_activation(codes)
-        if self.decoder_kind == "bernoulli":  # of logits l: x l − softplus(l)
-            return tf.reduce_sum(images * hidden - tf.nn.softplus(hidden), -1)
+        outputs = self.before_last_activation(codes)
+        if self.decoder_kind == "bernoulli":  # the outputs are logits l: ln p = x l − softplus(l)
+            return tf.reduce_sum(images * outputs - tf.nn.softplus(outputs), -1)
         constant = self.n_pixels * (math.log(self.sigma) + math.log(2 * math.pi) / 2)
-        return -tf.reduce_sum(((images - hidden) / self.sigma) ** 2, -1) / 2 - constant
+        return -tf.reduce_sum(((images - outputs) / self.sigma) ** 2, -1) / 2 - constant
 
     def before_last_activation(self, codes):
         """Logits of the pixels, or their means from a Gaussian decoder, shape (n, n_pixels)."""
@@ -187,9 +183,13 @@ class VAE(EpochFit, keras.Model):
 
     # Training
 
-    def train_batch(self, data, *, compiled):
+    def train_batch(self, data):
+        """Take one step down the loss: reconstruction at one draw of z, and the weighted KL."""
         images, _, weights = keras.utils.unpack_x_y_sample_weight(data)
-        images, noise = self._drawn(images, Random(self.seeds, compiled=compiled, bits=16))
+        if weights is not None:
+            weights = tf.reshape(tf.cast(weights, keras.config.floatx()), [-1])
+        random = Random(self.seeds, compiled=self.jit_compile, bits=16)
+        images, noise = self._drawn(images, random)
         with tf.GradientTape() as tape:
             reconstruction, kl = self.terms(images, noise)
             losses = reconstruction + self.kl_weight * kl
@@ -200,7 +200,7 @@ class VAE(EpochFit, keras.Model):
 
     def test_step(self, data):
         images, _, weights = keras.utils.unpack_x_y_sample_weight(data)
-        # What was counted so far is the seed: every evaluation draws the same.
+        # The sum of the weights so far is the seed: every evaluation draws the same.
         n_so_far = tf.cast(self._means[0].count, tf.int32)
         random = Random(tf.stack([0, n_so_far]), compiled=self.jit_compile, bits=16)
         reconstruction, kl = self.terms(*self._drawn(images, random))
@@ -224,7 +224,7 @@ class VAE(EpochFit, keras.Model):
     def compile(self, optimizer="adam", **kwargs):
         """Configure training; arguments as in `keras.Model.compile`.
 
-        The loss is the bound, and its terms are the metrics: others are refused.
+        The loss is the bound, and its terms are the metrics: pass no others.
         """
         for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
             if kwargs.get(name) is not None:
@@ -262,59 +262,58 @@ class VAE(EpochFit, keras.Model):
             If the loss is no longer finite. The weights, and what the optimizer
             remembers, are set back to before that epoch.
         """
-        x = self._checked(x, y)
+        x, y = self._as_pair(x, y)
         if isinstance(validation_data, (tuple, list)):
             images, *others = validation_data
-            validation_data = (self._checked(images, *others[:1]), *others)
-        elif validation_data is not None:
-            validation_data = self._checked(validation_data)
-        y = x if hasattr(x, "__array__") else y  # Keras wants targets beside weights
-        self.kl_weight.assign(self.beta)  # whatever a warm-up that was interrupted left there
-        history = super().fit(
-            x,
-            y,
-            batch_size,
-            epochs,
-            verbose,
-            [_KeepFinite(), *as_list(callbacks)],
-            validation_data=validation_data,
-            **kwargs,
-        )
+            validation_data = (*self._as_pair(images, *others[:1]), *others[1:])
+        elif hasattr(validation_data, "__array__"):
+            validation_data = self._as_pair(validation_data)
+        callbacks = [_KeepFinite(), *as_list(callbacks)]
+        kwargs["validation_data"] = validation_data
+        try:
+            history = super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
+        finally:
+            self.kl_weight.assign(self.beta)  # a warm-up may have been interrupted
         for name, values in history.history.items():
             self.learning_curve[name] = [*self.learning_curve.get(name, ()), *values]
         return history
 
-    def evaluate(self, x=None, y=None, batch_size=_AT_ONCE, verbose=0, **kwargs):
+    def evaluate(self, x=None, y=None, *args, **kwargs):
         """The loss and its terms at one draw of z; arguments as in `keras.Model.evaluate`."""
-        return super().evaluate(self._checked(x, y), y, batch_size, verbose, **kwargs)
+        return super().evaluate(*self._as_pair(x, y), *args, **kwargs)
 
-    def _checked(self, images, y=None):
-        """Images in an array, checked; what is not an array, as it is."""
+    def _as_pair(self, images, y=None):
+        """Images as inputs and as targets, without which Keras ignores the weights of samples."""
         if not (hasattr(images, "__array__") or isinstance(images, list)):
-            return images
+            return images, y  # not an array
         if y is not None and y is not images:
             raise ValueError("y must be left out, for the targets of a VAE are its images")
+        images = self.check_images(images)
+        return images, images
+
+    def check_images(self, images):
+        """`images` as float32 of shape (n, n_pixels), checked to lie in [0, 1]."""
         images = check_images(images)
         if images.shape[1] != self.n_pixels:
             raise ValueError(f"images must have {self.n_pixels} pixels, got {images.shape[1]}")
         return images
 
-    # What the model says
+    # Inference
 
-    def predict(self, x, **kwargs):
+    def predict(self, x, *args, **kwargs):
         """Reconstructions from the mean codes; arguments as in `keras.Model.predict`."""
-        return super().predict(self._checked(x), **kwargs)
+        return super().predict(self._as_pair(x)[0], *args, **kwargs)
 
     def encode(self, images):
         """Mean and log variance of q(z | x), each of shape (n, latent_dim)."""
-        return tuple(self.encoder.predict(self._checked(images), _AT_ONCE, verbose=0))
+        return tuple(self.encoder.predict(self.check_images(images), AT_ONCE, verbose=0))
 
     def decode(self, codes):
         """The means of p(x | z), shape (n, n_pixels): probabilities of a Bernoulli decoder."""
         codes = np.asarray(codes, np.float32)
         if codes.ndim != 2 or codes.shape[1] != self.latent_dim:
             raise ValueError(f"codes must have shape (n, {self.latent_dim}), got {codes.shape}")
-        return self.decoder.predict(codes, _AT_ONCE, verbose=0)
+        return self.decoder.predict(codes, AT_ONCE, verbose=0)
 
     def reconstruct(self, images):
         """The means of p(x | z) at the mean code of each image, shape (n, n_pixels)."""
@@ -326,7 +325,7 @@ class VAE(EpochFit, keras.Model):
         return self.decode(as_generator(seed).standard_normal((n, self.latent_dim)))
 
     def active_units(self, images):
-        """Which latent dimensions carry something: bool array of shape (latent_dim,).
+        """Which latent dimensions the encoder uses: bool array of shape (latent_dim,).
 
         Those whose mean varies over the images by more than 0.01 (Burda et al. 2015).
         """
@@ -349,9 +348,6 @@ class VAE(EpochFit, keras.Model):
             "learning_curve": {name: list(values) for name, values in self.learning_curve.items()},
         }
 
-    def compile_from_config(self, config):
-        super().compile_from_config({**config, "loss": None})
-
     @classmethod
     def load(cls, path):
         """The VAE that `save` wrote to a .keras file.
@@ -359,7 +355,7 @@ class VAE(EpochFit, keras.Model):
         Raises
         ------
         ValueError
-            If the file is cut, or holds something else.
+            If the file is truncated, or holds something else.
         FileNotFoundError
             If there is none.
         """
@@ -368,9 +364,9 @@ class VAE(EpochFit, keras.Model):
         try:
             model = keras.saving.load_model(path)
         except Exception as error:  # of zipfile, json, h5py, Keras
-            raise ValueError(f"{path} is not a whole file of a saved VAE: {error}") from error
+            raise ValueError(f"{path} is damaged or not a saved model: {error}") from error
         if not isinstance(model, cls):
-            raise ValueError(f"{path} holds a {type(model).__name__}, not a VAE")
+            raise ValueError(f"{path} must hold a VAE, got {type(model).__name__}")
         return model
 
 
@@ -407,11 +403,10 @@ def train_or_load(
     Raises
     ------
     ValueError
-        If the file in `start_from` is cut, or holds another model than was asked for.
+        If the file in `start_from` is truncated, or holds another model than was asked for.
     FileNotFoundError
         If there is none.
     """
-    check_int(1, epochs=epochs)
     if start_from:
         return _load_like(model, Path(start_from, f"{model.name}.keras"))
     schedule = cosine_schedule(len(x_train), batch_size, epochs, peak=peak, warm_up=0.1)
@@ -446,7 +441,7 @@ class KLWarmUp(keras.callbacks.Callback):
 
     Else a code may be pressed into the prior before the decoder has learned to use it
     (Bowman et al. 2016; Sønderby et al. 2016). The losses of these epochs, held-out ones
-    included, have the weight that was used; when training ends it is β again.
+    included, have the weight that was used; `VAE.fit` sets it back to β.
 
     Parameters
     ----------
@@ -462,9 +457,6 @@ class KLWarmUp(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.model.kl_weight.assign(self.model.beta * min(1.0, (epoch + 1) / self.epochs))
 
-    def on_train_end(self, logs=None):
-        self.model.kl_weight.assign(self.model.beta)
-
 
 class _KeepFinite(keras.callbacks.Callback):
     """Stop when the loss is no longer finite, and go back to where that epoch began."""
@@ -474,6 +466,7 @@ class _KeepFinite(keras.callbacks.Callback):
         self.before = [variable.numpy() for variable in self.variables]
 
     def on_epoch_end(self, epoch, logs=None):
+        """Set all variables back and raise, if a term or a weight is not finite."""
         terms = {name: logs[name] for name in ("reconstruction", "kl")}
         finite = all(np.isfinite(weights).all() for weights in self.model.get_weights())
         if finite and np.isfinite(list(terms.values())).all():

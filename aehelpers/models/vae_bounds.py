@@ -1,4 +1,4 @@
-"""What a VAE is measured by: the ELBO in its terms, a tighter bound, and a sum over the plane.
+"""Bounds on the likelihood of a VAE: ELBO, importance-weighted bound, a sum over a grid.
 
 After Kingma and Welling (2014) and Burda et al., "Importance weighted autoencoders" (2015).
 Everything is in nats per image.
@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import logsumexp
 from sklearn.utils import gen_batches
 
-from aehelpers._checks import as_generator, check_images, check_int
+from aehelpers._checks import as_generator, check_int
 from aehelpers.measures.latent import plane_grid
 from aehelpers.models._backend import tf
 from aehelpers.models.vae import draw, gaussian_kl
@@ -20,6 +20,7 @@ __all__ = [
     "Bound",
     "grid_log_likelihood",
     "importance_weighted_bound",
+    "log_sum_of_weights",
     "log_weights",
     "negative_elbo",
 ]
@@ -39,8 +40,8 @@ class Bound:
     draws : int
         Of z for each image.
     pixels : str
-        "grey" if some pixel is neither 0 nor 1, "binary" otherwise. With a Bernoulli
-        decoder only the latter makes the bound one on a likelihood.
+        "grey" if some pixel is neither 0 nor 1, "binary" otherwise. Only with "binary"
+        pixels is the bound of a Bernoulli decoder a bound on a likelihood.
     """
 
     reconstruction: np.ndarray
@@ -75,6 +76,11 @@ def log_weights(vae, images, mean, log_var, noise):
     return vae.log_likelihood(images, codes), log_ratio
 
 
+def log_sum_of_weights(log_p, log_ratio):
+    """ln Σ w over the draws of each image, shape (n,); ln w is the sum of `log_weights`."""
+    return logsumexp(log_p + log_ratio, axis=1)
+
+
 def negative_elbo(vae, images, draws=10, seed=0):
     """−ELBO of each image, in two terms, from so many draws of z.
 
@@ -91,7 +97,8 @@ def negative_elbo(vae, images, draws=10, seed=0):
     Bound
     """
     check_int(1, draws=draws)
-    images, mean, log_var = _encoded(vae, images)
+    images = vae.check_images(images)
+    mean, log_var = vae.encode(images)
     log_p = np.zeros(len(images))
     for rows, of_draws, _ in _drawn(vae, images, mean, log_var, draws, seed):
         log_p[rows] += of_draws.sum(1)
@@ -116,16 +123,12 @@ def importance_weighted_bound(vae, images, k=5_000, seed=0):
     seed : int or numpy.random.Generator
     """
     check_int(1, k=k)
-    images, mean, log_var = _encoded(vae, images)
+    images = vae.check_images(images)
+    mean, log_var = vae.encode(images)
     log_sum = np.full(len(images), -np.inf)
     for rows, log_p, log_ratio in _drawn(vae, images, mean, log_var, k, seed):
-        log_sum[rows] = np.logaddexp(log_sum[rows], logsumexp(log_p + log_ratio, axis=1))
+        log_sum[rows] = np.logaddexp(log_sum[rows], log_sum_of_weights(log_p, log_ratio))
     return math.log(k) - log_sum
-
-
-def _encoded(vae, images):
-    images = np.asarray(images, np.float32)
-    return images, *vae.encode(images)
 
 
 def _drawn(vae, images, mean, log_var, draws, seed):
@@ -140,10 +143,10 @@ def _drawn(vae, images, mean, log_var, draws, seed):
         return [tf.reshape(result, [-1, at_once]) for result in results]
 
     for rows in gen_batches(len(images), max(1, _CODES_AT_ONCE // at_once)):
-        for some in gen_batches(draws, at_once):
+        for block in gen_batches(draws, at_once):
             given = (tf.constant(array[rows]) for array in (images, mean, log_var))
             results = weigh(*given, tf.constant(rng.integers(2**31, size=2), tf.int32))
-            yield rows, *(np.float64(result)[:, : some.stop - some.start] for result in results)
+            yield rows, *(np.float64(result)[:, : block.stop - block.start] for result in results)
 
 
 def grid_log_likelihood(vae, images, limit=5.0, n=300):
@@ -165,6 +168,7 @@ def grid_log_likelihood(vae, images, limit=5.0, n=300):
     """
     if vae.latent_dim != 2:
         raise ValueError(f"vae must have two latent dimensions, got {vae.latent_dim}")
+    images = np.float64(vae.check_images(images))
     codes, values = plane_grid(n, -limit, limit)
     log_cell = np.log(values[:, 1] - values[:, 0]).sum() - math.log(2 * math.pi)
     total = np.full(len(images), -np.inf)
@@ -176,8 +180,7 @@ def grid_log_likelihood(vae, images, limit=5.0, n=300):
 
 
 def _log_likelihoods(vae, images, codes):
-    """ln p(x | z) of every image under every code, shape (n_images, n_codes)."""
-    images = np.float64(check_images(images))
+    """ln p(x | z) of every image, float64, under every code, shape (n_images, n_codes)."""
     hidden = np.float64(vae.before_last_activation(tf.constant(codes, tf.float32)))
     if vae.decoder_kind == "bernoulli":
         return images @ hidden.T - np.logaddexp(0, hidden).sum(1)

@@ -233,12 +233,10 @@ def perform(
 def check_options(output, jobs, timeout, threads, retries, figures):
     """Raise ParameterError if `perform` cannot be asked for this; nothing is written."""
     if jobs != "auto" and not (is_int(jobs) and jobs >= 1):
-        raise ParameterError(f"jobs must be auto or a whole number of at least 1, got {jobs!r}")
+        raise ParameterError(f"jobs must be auto or an integer of at least 1, got {jobs!r}")
     for name, value, least in (("threads", threads, 1), ("retries", retries, 0)):
         if value is not None and not (is_int(value) and value >= least):
-            raise ParameterError(
-                f"{name} must be a whole number of at least {least}, got {value!r}"
-            )
+            raise ParameterError(f"{name} must be an integer of at least {least}, got {value!r}")
     if timeout is not None and not 0 < timeout < float("inf"):
         raise ParameterError(f"timeout must be above 0 seconds, got {timeout}")
     store = RunStore(output)

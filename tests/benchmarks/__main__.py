@@ -26,13 +26,13 @@ from aehelpers.models import (
     Autoencoder,
     KLWarmUp,
     cosine_schedule,
-    importance_weighted_bound,
     keras,
     negative_elbo,
     rbm_exact,
     rbm_likelihood,
     tf,
 )
+from aehelpers.models.vae_bounds import importance_weighted_bound
 from aehelpers.runner import batch
 from aehelpers.runner.notebook_file import find_notebooks
 from tests.small_notebooks import write_notebook
