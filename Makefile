@@ -31,7 +31,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 run: $(READY)  ## run every notebook on the full data, into runs/
-	@$(VENV)/bin/aehelpers run --output $(OUTPUT) $(ARGS)
+	@$(VENV)/bin/aehelpers run --jobs auto --output $(OUTPUT) $(ARGS)
 
 test: $(READY)  ## unit tests, then the small golden notebooks, re-run by nbval
 	$(RUN) -m pytest tests -n 2 --dist worksteal $(ARGS)

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -114,28 +113,6 @@ def test_same_as_keras_in_order(images, batch_size, weighted, rng):
         np.testing.assert_allclose(history[name], values, atol=1e-6, err_msg=name)
 
 
-def test_an_epoch_is_compiled_only_if_the_user_wants_that(images):
-    """A program that XLA cannot make is fine without XLA."""
-
-    class Printing(EpochFit, keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.count = self.add_weight(shape=(), initializer="zeros")
-            self.built = True
-
-        def train_batch(self, data):
-            tf.py_function(lambda: None, [], [])  # XLA has no Python
-            self.count.assign_add(1.0)
-
-    for jit_compile, steps in ((False, 10), (True, 0)):
-        model = Printing()
-        model.compile("sgd", jit_compile=jit_compile)
-        refused = pytest.raises(tf.errors.InvalidArgumentError) if jit_compile else nullcontext()
-        with refused:
-            model.fit(images)
-        assert model.count.numpy() == steps
-
-
 def test_targets_may_be_other_images(images):
     ours, peer = make(), make()
     ours.fit(images, 1 - images, shuffle=False)
@@ -165,7 +142,7 @@ def test_every_image_once_an_epoch_in_a_new_order(images):
             self.batch = self.add_weight(shape=(), initializer="zeros")
             self.built = True
 
-        def train_batch(self, data):
+        def train_batch(self, data, *, compiled):
             here = tf.reduce_sum(tf.one_hot(tf.cast(data[0][:, 0], tf.int32), 320), 0)
             self.visits.assign_add(here)
             self.batch_of.assign(tf.where(here > 0, self.batch.value, self.batch_of.value))

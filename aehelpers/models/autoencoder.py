@@ -71,7 +71,7 @@ class Autoencoder(EpochFit, keras.Model):
         super().__init__(**kwargs)
         self.hidden_sizes = as_sizes(hidden_sizes=hidden_sizes)
         if not self.hidden_sizes:
-            raise ValueError(f"hidden_sizes must name at least one layer, the code, got {hidden_sizes}")
+            raise ValueError("hidden_sizes must name at least one layer, the code, got []")
         check_choice(_OUTPUTS, output=output)
         check_choice(NOISE_KINDS, noise_kind=noise_kind)
         _check_noise_level(noise_kind, noise_level)
@@ -113,15 +113,15 @@ class Autoencoder(EpochFit, keras.Model):
     def call(self, images):
         return self.decoder(self.encoder(images))
 
-    def train_batch(self, data):
+    def train_batch(self, data, *, compiled):
         """Take one step from images under noise, if there is any, to the targets."""
         images, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
         if self.noise_level:
-            random = Random(self.seeds, compiled=self.jit_compile, bits=16)
+            random = Random(self.seeds, compiled=compiled, bits=16)
             images = tf.cast(images, keras.config.floatx())
             low, high = self.noise_range
             images = corrupt(images, self.noise_kind, self.noise_level, random, low=low, high=high)
-        return super().train_batch((images, targets, weights))
+        return super().train_batch((images, targets, weights), compiled=compiled)
 
     def get_config(self):
         return {

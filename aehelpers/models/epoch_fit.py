@@ -91,12 +91,13 @@ class EpochFit:
     def train_step(self, data):
         """Train on all batches of an `Epoch`, or on the one that Keras' own loop gives."""
         if not isinstance(data, Epoch):
-            return self.train_batch(data)
+            return self.train_batch(data, compiled=self.jit_compile)
 
         def train_on(rows):
-            self.train_batch(tf.nest.map_structure(lambda a: tf.gather(a, rows), data.data))
+            batch = tf.nest.map_structure(lambda array: tf.gather(array, rows), data.data)
+            self.train_batch(batch, compiled=True)
 
-        @tf.function  # makes a graph of the loop; Keras compiles it with the step
+        @tf.function(jit_compile=True)  # Keras' own "auto" is without XLA on a CPU
         def epoch():
             for rows in data.batches:
                 train_on(rows)
@@ -106,8 +107,12 @@ class EpochFit:
         epoch()
         return self.get_metrics_result()
 
-    def train_batch(self, data):
-        """Take one step with a batch, packed as Keras packs it."""
+    def train_batch(self, data, *, compiled):
+        """Take one step with a batch, packed as Keras packs it.
+
+        `compiled` says whether XLA compiles the step, on which the fastest random numbers
+        depend.
+        """
         return super().train_step(data)
 
     def evaluate(self, x=None, y=None, batch_size=AT_ONCE, verbose=0, **kwargs):

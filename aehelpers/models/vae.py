@@ -183,13 +183,12 @@ class VAE(EpochFit, keras.Model):
 
     # Training
 
-    def train_batch(self, data):
+    def train_batch(self, data, *, compiled):
         """Take one step down the loss: reconstruction at one draw of z, and the weighted KL."""
         images, _, weights = keras.utils.unpack_x_y_sample_weight(data)
         if weights is not None:
             weights = tf.reshape(tf.cast(weights, keras.config.floatx()), [-1])
-        random = Random(self.seeds, compiled=self.jit_compile, bits=16)
-        images, noise = self._drawn(images, random)
+        images, noise = self._drawn(images, Random(self.seeds, compiled=compiled, bits=16))
         with tf.GradientTape() as tape:
             reconstruction, kl = self.terms(images, noise)
             losses = reconstruction + self.kl_weight * kl
