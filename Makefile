@@ -69,5 +69,5 @@ lint: $(READY)  ## ruff over code and notebooks
 	$(RUN) -m ruff format --check .
 
 clean:  ## remove .venv, runs/ and everything else that was made here
-	rm -rf $(VENV) runs *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) runs build *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -7,7 +7,10 @@ import sys
 def main():
     """Run the command line, or say what it needs."""
     if importlib.util.find_spec("click") is None or importlib.util.find_spec("papermill") is None:
-        sys.exit("what runs notebooks is not installed: pip install 'aehelpers[run]'")
+        sys.exit(
+            "what runs notebooks is not installed: install this package again with its extra "
+            "`run`, as its README says"
+        )
     from aehelpers.runner.cli import main as command
 
     command(prog_name="aehelpers")

@@ -11,6 +11,7 @@ __all__ = [
     "check_finite",
     "check_images",
     "check_int",
+    "check_number",
     "check_same_shape",
     "did_you_mean",
     "is_int",
@@ -70,15 +71,51 @@ def check_finite(**arrays):
             )
 
 
-def check_images(images):
-    """`images` as float32 of shape (n, n_pixels), checked to lie in [0, 1]."""
-    images = np.asarray(images, dtype=np.float32)
+def check_number(least, most=np.inf, *, above=False, **arguments):
+    """Raise ValueError for the first argument that is not a finite number in this range.
+
+    `above` excludes the end `least`, and `most` where that is finite.
+    """
+    for name, value in arguments.items():
+        is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+        fits = is_number and (least < value < most if above else least <= value <= most)
+        if not (fits and np.isfinite(value)):
+            words = {(True, True): "above {0} and below {1}", (True, False): "above {0}"}
+            words |= {(False, True): "from {0} to {1}", (False, False): "at least {0}"}
+            allowed = words[above, most < np.inf].format(least, most)
+            raise ValueError(f"{name} must be a number {allowed}, got {value!r}")
+
+
+def check_images(images, *, loosely=False, name="images"):
+    """Images, or what a model made of them, as float32 of shape (n, n_pixels).
+
+    Every function that takes images takes them through this one. Integers and bools are
+    taken if they are 0 or 1.
+
+    Parameters
+    ----------
+    images : array, values in [0, 1]
+    loosely : bool
+        Allow values a little outside, as noise and reconstructions have: from -10 to 10.
+        Grey values from 0 to 255 are refused all the same. float64 is kept.
+
+    Raises
+    ------
+    ValueError
+        If the shape is another, or a value is NaN or out of range.
+    """
+    images = np.asarray(images)
+    if images.dtype.kind not in "buif":
+        raise ValueError(f"{name} must be an array of numbers, got {images.dtype} values")
+    if not (loosely and images.dtype == np.float64):
+        images = images.astype(np.float32, copy=False)
     if images.ndim != 2:
-        raise ValueError(f"images must have shape (n, n_pixels), got {images.shape}")
-    if images.size and not (images.min() >= 0 and images.max() <= 1):
-        raise ValueError(
-            f"images must lie in [0, 1], got values from {images.min()} to {images.max()}"
-        )
+        raise ValueError(f"{name} must have shape (n, n_pixels), got {images.shape}")
+    low, high = (-10, 10) if loosely else (0, 1)
+    least, most = (images.min(), images.max()) if images.size else (0, 0)
+    if not (least >= low and most <= high):
+        hint = ": divide grey values by 255" if least >= 0 and 10 < most <= 255 else ""
+        raise ValueError(f"{name} must lie in [0, 1], got values from {least} to {most}{hint}")
     return images
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from aehelpers._checks import check_choice
+from aehelpers._checks import check_choice, check_images
 
 __all__ = [
     "Picture",
@@ -303,7 +303,9 @@ def decoded_plane(images, values):
         The values that each unit takes.
     """
     n = len(values[0])
-    grid = np.reshape(images, (n, n, _SIDE, _SIDE))[::-1]  # the largest second unit on top
+    grid = np.reshape(_checked(images), (n, n, _SIDE, _SIDE))[
+        ::-1
+    ]  # the largest second unit on top
     field = grid.transpose(0, 2, 1, 3).reshape(n * _SIDE, n * _SIDE)
     halves = [(unit[-1] - unit[0]) / (n - 1) / 2 for unit in values]
     extent = [
@@ -394,6 +396,9 @@ def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, ba
     bands : dict of str to pair of sequences of float, optional
         For some of the lines the least and the largest values, between which it is shaded.
     """
+    empty = [label for label, values in series.items() if not len(values)]
+    if empty or not series:
+        raise ValueError(f"series must have values for each line, got none for {empty or series}")
     picture = Picture(WIDTH, 3.4)
     axes = picture.add_subplot()
     for order, (label, values) in enumerate(series.items()):
@@ -524,9 +529,18 @@ _GAP = 2  # white pixels between two images of a mosaic
 
 def _mosaic(images, *, columns):
     """Images side by side with white gaps, row after row."""
-    images = np.asarray(images, dtype=float).reshape(-1, columns, _SIDE, _SIDE)
+    images = np.reshape(_checked(images), (-1, columns, _SIDE, _SIDE))
     framed = np.pad(images, [(0, 0), (0, 0), (1, 1), (1, 1)], constant_values=1.0)
     return framed.transpose(0, 2, 1, 3).reshape(-1, columns * (_SIDE + _GAP))
+
+
+def _checked(images):
+    """Images, checked but for missing pixels, which are NaN."""
+    images = np.asarray(images)
+    if images.ndim != 2 or images.shape[1] != _SIDE**2:
+        raise ValueError(f"images must have shape (n, {_SIDE**2}), got {images.shape}")
+    missing = np.isnan(images) if images.dtype.kind == "f" else False
+    return np.where(missing, np.nan, check_images(np.where(missing, 0, images), loosely=True))
 
 
 def _color(label, order):

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from aehelpers.models import autoencoder, keras, relu_by_hand
+from aehelpers.models import VAE, autoencoder, keras, relu_by_hand
 from aehelpers.models.autoencoder import Autoencoder, StackedDenoisingAutoencoder
 
 
@@ -19,10 +19,10 @@ from aehelpers.models.autoencoder import Autoencoder, StackedDenoisingAutoencode
         ({"hidden_sizes": ["a"]}, "hidden_sizes must be integers"),
         ({"hidden_sizes": [32], "output": "step"}, "output must be one of sigmoid.*'step'"),
         ({"hidden_sizes": [32], "noise_level": -0.1}, "noise_level of gaussian .* 0, got -0.1"),
-        ({"hidden_sizes": [32], "noise_level": float("nan")}, "noise must be at least 0, got nan"),
+        ({"hidden_sizes": [32], "noise_level": float("nan")}, "noise must be a number at .* nan"),
         (
             {"hidden_sizes": [32], "noise_level": 1.4, "noise_kind": "masking"},
-            "noise_level of masking noise must be from 0 to 1, got 1.4",
+            "noise_level of masking noise must be a number from 0 to 1, got 1.4",
         ),
         (
             {"hidden_sizes": [32], "noise_level": 0.1, "noise_kind": "speckle"},
@@ -133,7 +133,7 @@ def test_gradients_against_the_tape(dtype, bound):
     ("arguments", "sentence"),
     [
         ({"hidden_sizes": []}, "hidden_sizes must name at least one layer, the code"),
-        ({"noise_level": 1.5}, "noise_level of masking noise must be from 0 to 1, got 1.5"),
+        ({"noise_level": 1.5}, "noise_level of masking noise .* from 0 to 1, got 1.5"),
         ({"noise_kind": "gaussian", "noise_level": -1}, "noise_level of gaussian noise must be"),
         ({"noise_kind": "rain"}, "noise_kind must be one of gaussian"),
     ],
@@ -222,3 +222,41 @@ def test_save_and_load_in_a_fresh_process(images, tmp_path):
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
     np.testing.assert_allclose(np.load(tmp_path / "rebuilt.npy"), model.predict(images), atol=1e-6)
+
+
+def test_a_loss_that_the_user_names_sees_what_predict_gives(images):
+    model = Autoencoder([8])
+    model.compile("adam", loss="mse", metrics=["mae"])
+    model.fit(images, images, epochs=2, verbose=0)
+    found = model.evaluate(images, images, return_dict=True)
+    error = model.predict(images) - images
+    assert found["loss"] == pytest.approx((error**2).mean(), rel=1e-5)
+    assert found["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("noise_kind", ["gaussian", "masking", "salt_and_pepper"])
+@pytest.mark.parametrize("kind", [np.uint8, bool, np.int64])
+def test_noise_on_images_of_zeros_and_ones(images, noise_kind, kind):
+    bits = (images > 0.5).astype(kind)
+    losses = []
+    for given in (bits, bits.astype(np.float32)):
+        keras.utils.set_random_seed(0)
+        model = Autoencoder([8], noise_kind=noise_kind, noise_level=0.2)
+        model.compile()
+        losses += model.fit(given, given, verbose=0).history["loss"]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["float64", "mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("noise_kind", ["gaussian", "masking", "salt_and_pepper"])
+def test_dtype_policies_of_keras(images, policy, noise_kind):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = Autoencoder([8], noise_kind=noise_kind, noise_level=0.2)
+        model.compile()
+        assert np.isfinite(model.fit(images, images, verbose=0).history["loss"]).all()
+        with pytest.raises(ValueError, match=f"dtype policy float32, got {policy}"):
+            VAE(2)
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -267,6 +267,35 @@ def test_threads_are_divided_by_jobs(notebook, tmp_path):
     assert run(output=tmp_path / "c", jobs=2, threads=5)["threads"][0] == 5
 
 
+def test_a_kernel_spec_of_the_same_name_does_not_bring_another_package(
+    notebook, tmp_path, monkeypatch
+):
+    """A run is labelled with the version of this package, so this Python executes it."""
+    other = tmp_path / "aehelpers"
+    other.mkdir()
+    (other / "__init__.py").write_text("__version__ = '9.9.9'")
+    spec = {"argv": ["/bin/false"], "display_name": "x", "language": "python"}
+    spec["env"] = {"PYTHONPATH": str(tmp_path)}
+    kernels = tmp_path / "kernels" / "python3"
+    kernels.mkdir(parents=True)
+    (kernels / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    record = "import aehelpers\nassert aehelpers.__version__ == '0.1.0', aehelpers.__file__"
+    write_notebook(notebook, record)
+    assert batch.run(notebook, output=tmp_path / "runs")["error"][0] is None
+
+
+def test_a_kernel_that_does_not_exist(notebook, tmp_path):
+    content = json.loads(notebook.read_text())
+    content["metadata"]["kernelspec"] = {"name": "cobol", "display_name": "x", "language": "python"}
+    notebook.write_text(json.dumps(content))
+    before = notebook.read_text()
+    assert "cobol" in batch.run(notebook, output=tmp_path / "runs")["error"][0]
+    row, _ = batch.refresh(notebook, notebook)
+    assert "cobol" in row.outcome
+    assert notebook.read_text() == before
+
+
 def test_as_many_jobs_as_fit(monkeypatch):
     monkeypatch.setattr("joblib.cpu_count", lambda: 4)
     memory = {"available": 100e9}

@@ -2,8 +2,12 @@
 
 import ast
 import importlib.util
+import os
+import shutil
+import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -118,7 +122,46 @@ def test_every_import_of_the_package_is_declared():
     assert runner <= own | declared(*EXTRAS["run"], *EXTRAS["cluster"])
 
 
+def test_an_installed_package_brings_its_notebooks(tmp_path):
+    """A wheel works without the repository, and is small."""
+    source, built, installed = (tmp_path / name for name in ("source", "built", "installed"))
+    source.mkdir()
+    for name in ("aehelpers", "notebooks"):
+        shutil.copytree(ROOT / name, source / name)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    build = ["pip", "wheel", "--no-deps", "--no-build-isolation", "-w", built, source]
+    subprocess.run([sys.executable, "-m", *build], check=True, capture_output=True)
+    (wheel,) = built.iterdir()
+    assert wheel.stat().st_size < 20e6
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(installed)
+
+    def command(*arguments):
+        environment = {**os.environ, "PYTHONPATH": str(installed)}
+        return subprocess.run(
+            [sys.executable, "-m", "aehelpers", *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+
+    missing = command("run")
+    assert missing.returncode == 2
+    assert "`aehelpers notebooks notebooks` copies the series there" in missing.stderr
+    copied = command("notebooks", "series")
+    assert copied.stdout == "8 notebooks of version 0.1.0: series\n"
+    original = ROOT / "notebooks" / "04_bottleneck_sweep.ipynb"
+    assert (tmp_path / "series" / original.name).read_bytes() == original.read_bytes()
+    assert (tmp_path / "series" / "settings" / "01_longer.yaml").exists()
+    again = command("notebooks", "series")
+    assert again.returncode == 2
+    assert "series is there already: name a new folder" in again.stderr
+    assert command("list", "--notebooks", "series").returncode == 0
+
+
 def test_the_command_says_what_it_needs_where_that_is_not_installed(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(SystemExit, match=r"not installed: pip install 'aehelpers\[run\]'"):
+    with pytest.raises(SystemExit, match="install this package again with its extra `run`"):
         __main__.main()

@@ -379,7 +379,7 @@ def test_cosine_schedule_of_no_steps(name):
 
 @pytest.mark.parametrize("peak", [0.0, -1.0, float("nan")])
 def test_cosine_schedule_refuses(peak):
-    with pytest.raises(ValueError, match="peak must be"):
+    with pytest.raises(ValueError, match="peak must be a number above 0"):
         cosine_schedule(100, 8, 10, peak=peak)
 
 

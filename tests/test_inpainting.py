@@ -71,7 +71,7 @@ def test_linear_completion_is_least_squares(rng):
     for image, o, result in zip(images, observed, completed, strict=True):
         peer = LinearRegression().fit(train[:, o], train[:, ~o])
         np.testing.assert_allclose(result[~o], peer.predict([image[o]])[0], atol=1e-4)
-    with pytest.raises(ValueError, match="ridge must be above 0, got 0"):
+    with pytest.raises(ValueError, match="ridge must be a number above 0, got 0"):
         inpainting.linear_completion(train, images, observed, ridge=0)
 
 

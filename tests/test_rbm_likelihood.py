@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.neural_network import BernoulliRBM
 
 from aehelpers.data import corruption
 from aehelpers.models import RBM, rbm_exact, rbm_likelihood
@@ -157,3 +158,16 @@ def test_what_is_refused(trained, rng):
     for use in (rbm_exact.log_partition_exact, rbm_likelihood.log_partition_ais):
         with pytest.raises(ValueError, match="not fitted yet"):
             use(RBM())
+
+
+def test_a_machine_of_another_library(digits):
+    theirs = BernoulliRBM(4, n_iter=1, random_state=0).fit(digits.x_train[:50])
+    with pytest.raises(TypeError, match=r"must be a models.RBM, got a BernoulliRBM: RBM.from_par"):
+        rbm_likelihood.log_partition_ais(theirs)
+    parts = theirs.components_, theirs.intercept_hidden_, theirs.intercept_visible_
+    assert np.isfinite(
+        rbm_likelihood.log_partition_ais(RBM.from_parameters(*parts), n_betas=100).log_z
+    )
+    for means in (np.full(784, np.nan), np.full(784, 5.0), np.full(784, -1.0)):
+        with pytest.raises(ValueError, match="pixel_means must"):
+            RBM.from_parameters(*parts, pixel_means=means)

@@ -311,15 +311,19 @@ def test_save_refuses(tmp_path):
         table.save(frame, tmp_path / "file" / "t.csv")
 
 
-def test_plot(store, tmp_path):
+def test_plot(store, tmp_path, caplog):
     fill(store)
     frame = table.collect(store.folder)
     drawn = table.plot(frame, "error (result)", "epochs", tmp_path / "p.svg")
     assert "error (result) from 0.125 to 0.375" in drawn.alt
     assert (tmp_path / "p.svg").read_text().startswith("<?xml")
     assert "Bars of" in table.plot(frame, "error (result)", "sizes", tmp_path / "p.png").alt
+    assert caplog.records == []
     keep(store, "02_other-1", {"size": 1}, {"loss": (1, "✓")})
     frame = table.collect(store.folder)
+    frame.loc[0, "version"] = "2"  # as after a change of the package
+    table.plot(frame, "error (result)", "epochs", tmp_path / "p.svg")
+    assert "several versions of aehelpers are drawn together: 1, 2" in caplog.text
     for result, against, to, sentence in (
         ("erorr (result)", "epochs", "p.png", r"did you mean error \(result\)\?"),
         ("error (result)", "zzz", "p.png", "the table has no column 'zzz'; there are notebook"),

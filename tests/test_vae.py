@@ -419,8 +419,8 @@ def test_weights_of_samples_of_any_kind(digits):
         ({"hidden_sizes": [5, 0]}, r"hidden_sizes must be integers of at least 1, got \[5, 0\]"),
         ({"decoder_kind": "poisson"}, "decoder_kind must be one of bernoulli, gaussian"),
         ({"pixels": "gray"}, "pixels must be one of grey, sampled, thresholded, got 'gray'"),
-        ({"sigma": 0}, "sigma must be above 0, got 0"),
-        ({"beta": -1}, "beta must be at least 0, got -1"),
+        ({"sigma": 0}, "sigma must be a number above 0, got 0"),
+        ({"beta": -1}, "beta must be a number at least 0, got -1"),
     ],
 )
 def test_parameters_out_of_range(arguments, sentence):

@@ -7,7 +7,7 @@ In NumPy, once for each image. The noise that a model draws anew in every epoch 
 import numpy as np
 from scipy.special import ndtr
 
-from aehelpers._checks import as_generator, check_choice, check_images, check_int
+from aehelpers._checks import as_generator, check_choice, check_images, check_int, check_number
 
 __all__ = [
     "NOISE_KINDS",
@@ -63,8 +63,7 @@ def add_gaussian_noise(images, sigma, seed):
     array of shape (n, n_pixels), float32
     """
     images = check_images(images)
-    if not 0 <= sigma < float("inf"):
-        raise ValueError(f"sigma must be at least 0, got {sigma}")
+    check_number(0, sigma=sigma)
     noisy = as_generator(seed).standard_normal(images.shape, dtype=np.float32)
     noisy *= np.float32(sigma)
     noisy += images
@@ -88,8 +87,7 @@ def mean_of_noise(images, sigma):
     array of shape (n, n_pixels), float32
     """
     images = check_images(images)
-    if not 0 < sigma < float("inf"):
-        raise ValueError(f"sigma must be above 0, got {sigma}")
+    check_number(0, above=True, sigma=sigma)
     low, high = -images / sigma, (1 - images) / sigma
     below, above = ndtr(low), ndtr(high)
     density = (np.exp(-(low**2) / 2) - np.exp(-(high**2) / 2)) / np.sqrt(2 * np.pi)
@@ -171,10 +169,12 @@ def missing_pixels(n_images, share, seed, n_pixels=784):
         True where the pixel is observed.
     """
     check_int(0, n_images=n_images, n_pixels=n_pixels)
-    if not 0 < share < 1:
-        raise ValueError(f"share must lie strictly between 0 and 1, got {share}")
+    check_number(0, 1, above=True, share=share)
+    n_missing = round(share * n_pixels)
+    if not 0 < n_missing < n_pixels:
+        raise ValueError(f"share must remove some of {n_pixels} pixels and leave some, got {share}")
     observed = np.ones((n_images, n_pixels), bool)
-    observed[:, : round(share * n_pixels)] = False
+    observed[:, :n_missing] = False
     return as_generator(seed).permuted(observed, axis=1, out=observed)
 
 
@@ -223,17 +223,17 @@ def observed_part(images, observed):
         If shapes or types disagree, a value is out of range, or an image has no
         observed pixel.
     """
-    images = np.asarray(images, np.float32)
-    if images.ndim != 2:
-        raise ValueError(f"images must have shape (n, n_pixels), got {images.shape}")
-    observed = check_mask(observed, images.shape)
+    if np.ndim(images) != 2:
+        raise ValueError(f"images must have shape (n, n_pixels), got {np.shape(images)}")
+    observed = check_mask(observed, np.shape(images))
+    images = np.where(observed, images, 0)
     blank = np.flatnonzero(~observed.any(axis=1))
     if blank.size:
         raise ValueError(
             "observed must be True for at least one pixel of each image, "
             f"got none for image {blank[0]}"
         )
-    return check_images(np.where(observed, images, np.float32(0))), observed
+    return check_images(images), observed
 
 
 def check_mask(observed, shape):
@@ -249,6 +249,5 @@ def check_mask(observed, shape):
 def _chances(images, share, seed):
     """The images, checked, and beside each pixel a uniform number from 0 to 1."""
     images = check_images(images)
-    if not 0 <= share <= 1:
-        raise ValueError(f"share must lie from 0 to 1, got {share}")
+    check_number(0, 1, share=share)
     return images, as_generator(seed).random(images.shape, dtype=np.float32)

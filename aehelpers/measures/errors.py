@@ -7,7 +7,7 @@ from scipy.special import entr
 from sklearn.decomposition import PCA
 from sklearn.utils import gen_batches
 
-from aehelpers._checks import check_int, check_same_shape
+from aehelpers._checks import check_images, check_int, check_same_shape
 
 __all__ = [
     "ResidualComponents",
@@ -41,6 +41,8 @@ def binary_cross_entropy(images, probabilities, *, margin=1e-7, per_image=False)
         Return one value for each image, shape (n,), not their mean.
     """
 
+    images = check_images(images)
+
     def cross_entropy(x, p):
         p = np.clip(p, margin, 1 - margin)
         return -x * np.log(p) - (1 - x) * np.log1p(-p)
@@ -50,6 +52,7 @@ def binary_cross_entropy(images, probabilities, *, margin=1e-7, per_image=False)
 
 def pixel_entropy(images):
     """−x ln x − (1 − x) ln(1 − x), the floor of the cross-entropy, in nats per pixel."""
+    images = check_images(images)
     return _mean(lambda x, _: entr(x) + entr(1 - x), False, images, images)
 
 
@@ -68,6 +71,8 @@ def pca_reconstructions(x_train, x_test, n_components):
     -------
     array of the shape of `x_test`, some values a little outside [0, 1]
     """
+    x_train = check_images(x_train, loosely=True, name="x_train")
+    x_test = check_images(x_test, loosely=True, name="x_test")
     check_int(1, min(x_train.shape), n_components=n_components)
     # This solver reads the images and leaves them as they are: no copy is needed.
     pca = PCA(n_components, svd_solver="covariance_eigh", copy=False).fit(x_train)
@@ -111,6 +116,8 @@ def residual_components(images, reconstructions, n_components=5):
     ResidualComponents
         Of float64.
     """
+    images = check_images(images, loosely=True)
+    reconstructions = check_images(reconstructions, loosely=True, name="reconstructions")
     check_same_shape(images, reconstructions)
     if len(images) < 2:
         raise ValueError(f"images must be at least two, got {len(images)}")
@@ -157,6 +164,8 @@ def mean_by_class(values, labels, n_classes=10):
 
 
 def _mean(measure, per_image, images, others):
+    images = check_images(images, loosely=True)
+    others = check_images(others, loosely=True, name="reconstructions")
     check_same_shape(images, others)
     means = np.concatenate(
         [measure(images[rows], others[rows]).mean(1) for rows in gen_batches(len(images), _ROWS)]

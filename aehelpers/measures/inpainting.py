@@ -5,7 +5,7 @@ from scipy import linalg
 from sklearn.decomposition import PCA
 from sklearn.utils import gen_batches
 
-from aehelpers._checks import check_int, check_same_shape
+from aehelpers._checks import check_images, check_int, check_number, check_same_shape
 from aehelpers.data import corruption
 
 __all__ = [
@@ -27,6 +27,8 @@ def missing_squared_error(images, completions, observed):
     images, completions : arrays of shape (n, n_pixels)
     observed : bool array of shape (n, n_pixels) or (n_pixels,)
     """
+    images = check_images(images)
+    completions = check_images(completions, loosely=True, name="completions")
     check_same_shape(images, completions)
     missing = ~corruption.check_mask(observed, images.shape)
     if not missing.any():
@@ -47,7 +49,7 @@ def mean_image_completion(x_train, images, observed):
     -------
     array of shape (n, n_pixels), float32
     """
-    images, observed = _observed_part(x_train, images, observed)
+    x_train, images, observed = _observed_part(x_train, images, observed)
     return np.where(observed, images, x_train.mean(0, dtype=np.float64).astype(np.float32))
 
 
@@ -56,7 +58,7 @@ def nearest_neighbours_completion(x_train, images, observed, *, n_neighbours=10)
 
     Parameters and returns: see `mean_image_completion`.
     """
-    images, observed = _observed_part(x_train, images, observed)
+    x_train, images, observed = _observed_part(x_train, images, observed)
     check_int(1, len(x_train), n_neighbours=n_neighbours)
     means = [
         x_train[_nearest(x_train, images[rows], observed[rows], n_neighbours)].mean(1)
@@ -95,7 +97,7 @@ def ppca_completion(x_train, images, observed, *, n_components=100):
 
     Parameters and returns: see `mean_image_completion`; some values lie outside [0, 1].
     """
-    images, observed = _observed_part(x_train, images, observed)
+    x_train, images, observed = _observed_part(x_train, images, observed)
     check_int(1, min(len(x_train), x_train.shape[1]) - 1, n_components=n_components)
     pca = PCA(n_components, svd_solver="covariance_eigh", copy=False).fit(x_train)
     noise = float(pca.noise_variance_)
@@ -126,9 +128,8 @@ def linear_completion(x_train, images, observed, *, ridge=1e-4):
     Parameters and returns: see `mean_image_completion`, and `ridge`, above 0, a variance;
     some values lie outside [0, 1].
     """
-    images, observed = _observed_part(x_train, images, observed)
-    if not 0 < ridge < np.inf:
-        raise ValueError(f"ridge must be above 0, got {ridge}")
+    x_train, images, observed = _observed_part(x_train, images, observed)
+    check_number(0, above=True, ridge=ridge)
     mean = x_train.mean(0, dtype=np.float64)
     covariance = np.zeros((len(mean), len(mean)))
     for rows in gen_batches(len(x_train), _ROWS):
@@ -158,10 +159,11 @@ def _solve(matrix, vector):
 
 
 def _observed_part(x_train, images, observed):
-    """As `corruption.observed_part`, of images that have as many pixels as those to learn from."""
+    """Training images, checked, and `corruption.observed_part` of images of the same size."""
+    x_train = check_images(x_train, loosely=True, name="x_train")
     images, observed = corruption.observed_part(images, observed)
     if images.shape[1:] != x_train.shape[1:]:
         raise ValueError(
             f"images must have {x_train.shape[1]} pixels, as x_train has, got {images.shape[1]}"
         )
-    return images, observed
+    return x_train, images, observed

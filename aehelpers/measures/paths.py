@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import pairwise_distances_argmin_min
 
-from aehelpers._checks import as_generator, check_int
+from aehelpers._checks import as_generator, check_images, check_int
 
 __all__ = [
     "PathMeasures",
@@ -114,6 +114,7 @@ def measure_paths(paths, classifier, x_train=None):
             "paths must have shape (n_paths, n_images, n_pixels) with at least 3 images, "
             f"got {paths.shape}"
         )
+    check_images(paths.reshape(-1, paths.shape[2]), loosely=True, name="paths")
     between = paths[:, 1:-1].reshape(-1, paths.shape[2])
     shape = len(paths), paths.shape[1] - 2
     probabilities = classifier.predict(between)
@@ -134,4 +135,5 @@ def nearest_distance(images, x_train):
     1 − x·y / ‖x‖‖y‖, which stays the same when an image is dimmed. By the Euclidean
     distance a dim image, and a black one most of all, is near to everything.
     """
+    images, x_train = check_images(images, loosely=True), check_images(x_train, name="x_train")
     return pairwise_distances_argmin_min(images, x_train, metric="cosine")[1]

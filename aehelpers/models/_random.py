@@ -94,7 +94,8 @@ def corrupt(values, kind, level, random, *, low=0.0, high=1.0):
     """
     chance = random.uniform_like(values)
     if kind == "masking":
-        return tf.where(chance < level, 0.0, values)
+        return tf.where(chance < level, tf.zeros_like(values), values)
+    low, high = tf.cast(low, values.dtype), tf.cast(high, values.dtype)
     if kind == "salt_and_pepper":
         salted = tf.where(chance > 1 - level / 2, high, values)
         return tf.where(chance < level / 2, low, salted)

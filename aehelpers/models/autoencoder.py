@@ -6,7 +6,7 @@ Left out: convolutions, tied weights, sparsity.
 
 import numpy as np
 
-from aehelpers._checks import as_sizes, check_choice
+from aehelpers._checks import as_sizes, check_choice, check_images, check_number
 from aehelpers.data import NOISE_KINDS
 from aehelpers.models._backend import keras, tf
 from aehelpers.models._random import Random, corrupt
@@ -74,7 +74,11 @@ class Autoencoder(EpochFit, keras.Model):
             raise ValueError("hidden_sizes must name at least one layer, the code, got []")
         check_choice(_OUTPUTS, output=output)
         check_choice(NOISE_KINDS, noise_kind=noise_kind)
-        _check_noise_level(noise_kind, noise_level)
+        most = np.inf if noise_kind == "gaussian" else 1
+        check_number(0, most, **{f"noise_level of {noise_kind} noise": noise_level})
+        low, high = noise_range
+        check_number(-1e30, high, **{"the least value of noise_range": low})
+        check_number(low, 1e30, **{"the largest value of noise_range": high})
         self.n_pixels, self.output_activation = n_pixels, output
         self.activation, self.code_activation = activation, code_activation
         self.noise_kind, self.noise_level = noise_kind, float(noise_level)
@@ -112,6 +116,38 @@ class Autoencoder(EpochFit, keras.Model):
 
     def call(self, images):
         return self.decoder(self.encoder(images))
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """Train; arguments as in `keras.Model.fit`.
+
+        Raises
+        ------
+        ValueError
+            If the output is a sigmoid, and targets in an array lie outside [0, 1].
+        """
+        self._check(x, y)
+        held_out = kwargs.get("validation_data")
+        if isinstance(held_out, (tuple, list)):
+            self._check(*held_out[:2])
+        return super().fit(x, y, *args, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """Loss and metrics, averaged over images; arguments as in `keras.Model.evaluate`."""
+        self._check(x, y)
+        return super().evaluate(x, y, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        """Reconstructions of images; arguments as in `keras.Model.predict`."""
+        self._check(x)
+        return super().predict(x, *args, **kwargs)
+
+    def _check(self, images, targets=None):
+        """Check what is in arrays. Inputs may leave [0, 1] a little, under noise of the user's."""
+        if self.output_activation == "sigmoid":
+            if hasattr(images, "__array__"):
+                check_images(images, loosely=True)
+            if hasattr(targets, "__array__"):
+                check_images(targets, name="y")
 
     def train_batch(self, data, *, compiled):
         """Take one step from images under noise, if there is any, to the targets."""
@@ -254,10 +290,3 @@ def denoising(hidden_sizes=(128, 32), *, noise_level=0.0):
 def _compiled(model):
     model.compile()
     return model
-
-
-def _check_noise_level(kind, level):
-    most = float("inf") if kind == "gaussian" else 1
-    if not (0 <= level <= most and level < float("inf")):
-        allowed = "at least 0" if kind == "gaussian" else "from 0 to 1"
-        raise ValueError(f"noise_level of {kind} noise must be {allowed}, got {level}")

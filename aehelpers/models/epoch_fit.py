@@ -14,7 +14,7 @@ import numpy as np
 from tqdm.keras import TqdmCallback
 
 from aehelpers import _progress
-from aehelpers._checks import check_finite, check_int
+from aehelpers._checks import check_finite, check_int, check_number
 from aehelpers.models._backend import keras, tf
 
 __all__ = ["EpochFit", "as_list", "cosine_schedule"]
@@ -234,7 +234,7 @@ def cosine_schedule(n_images, batch_size, epochs, *, peak, warm_up=0.2):
     n_images, batch_size, epochs : int
         As in `fit`, which is to run through the whole schedule.
     peak : float
-    warm_up : float in [0, 1)
+    warm_up : float from 0 to 0.99
         Share of all steps spent on the rise.
 
     Returns
@@ -243,10 +243,8 @@ def cosine_schedule(n_images, batch_size, epochs, *, peak, warm_up=0.2):
         To be given to an optimizer as its learning rate (Loshchilov and Hutter 2017).
     """
     check_int(1, n_images=n_images, batch_size=batch_size, epochs=epochs)
-    if not 0 < peak < float("inf"):
-        raise ValueError(f"peak must be above 0, got {peak}")
-    if not 0 <= warm_up < 1:
-        raise ValueError(f"warm_up must be at least 0 and below 1, got {warm_up}")
+    check_number(0, above=True, peak=peak)
+    check_number(0, 0.99, warm_up=warm_up)
     steps = epochs * -(-n_images // batch_size)
     rise = int(warm_up * steps)
     return keras.optimizers.schedules.CosineDecay(

@@ -27,7 +27,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from aehelpers import _progress
-from aehelpers._checks import check_finite, check_int
+from aehelpers._checks import check_finite, check_images, check_int
 from aehelpers.data import corruption
 from aehelpers.models import gibbs
 from aehelpers.models._backend import tf
@@ -39,6 +39,7 @@ _ROWS = 10_000  # batch size for scoring
 _CHAINS = 2_000  # batch size for sampling
 _WATCHED = 1_000  # images used to monitor training
 _MULTIPLICATIONS_WORTH_COMPILING = 2e10  # in all of `fit`; XLA takes a second or two
+_LARGEST_WEIGHT = 1e6  # far beyond what learning needs: it diverges
 _ROUNDING = 1e-6  # how far outside [0, 1] a value is taken for 0 or 1
 
 
@@ -313,10 +314,11 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _keep(self, state, when):
         """Set the attributes to a state of learning, if it is finite."""
         state = tf.nest.map_structure(lambda tensor: tensor.numpy(), state)
-        if not all(np.isfinite(part).all() for part in state.parameters):
+        if not all((np.abs(part) < _LARGEST_WEIGHT).all() for part in state.parameters):
             raise FloatingPointError(
-                f"learning_rate must be smaller: with {self.learning_rate:g} the weights are no "
-                f"longer finite after {when}; those from before it are kept"
+                f"the weights are not finite, or above {_LARGEST_WEIGHT:g}, after {when}; those "
+                f"from before it are kept: lower learning_rate (got {self.learning_rate:g}), "
+                f"momentum or weight_decay"
             )
         self.components_, self.intercept_hidden_, self.intercept_visible_ = state.parameters
         self._velocity = state.velocity
@@ -338,7 +340,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _watch(self, watched):
         """Append to the history; give the new values as texts for the progress bar."""
         training, last = watched[0], watched[-1]
-        rebuilt = expit(self.transform(last) @ self.components_ + self.intercept_visible_)
+        hidden = self._hidden_given(last)
+        rebuilt = expit(hidden @ self.components_ + self.intercept_visible_)
         new = {
             "reconstruction_error": float(((last - rebuilt) ** 2).mean()),
             "pseudo_likelihood": float(
@@ -346,7 +349,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             ),
         }
         if len(watched) == 2:
-            gap = self.free_energy(last).mean() - self.free_energy(training).mean()
+            gap = self._free_energy(last).mean() - self._free_energy(training).mean()
             new["free_energy_gap"] = float(gap)
         for name, value in new.items():
             self.history_.setdefault(name, []).append(value)
@@ -357,9 +360,13 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def transform(self, X):
         """p(h = 1 | v = X), shape (n_samples, n_components), of the dtype of `X`."""
         check_is_fitted(self)
-        X = self._check_images(X, reset=False, dtype=(np.float64, np.float32))
-        parameters = gibbs.Parameters(*(part.astype(X.dtype) for part in self._parameters()))
-        return gibbs.hidden_given(parameters, X).numpy()
+        return self._hidden_given(
+            self._check_images(X, reset=False, dtype=(np.float64, np.float32))
+        )
+
+    def _hidden_given(self, v):
+        parameters = gibbs.Parameters(*(part.astype(v.dtype) for part in self._parameters()))
+        return gibbs.hidden_given(parameters, v).numpy()
 
     def free_energy(self, X):
         """F(v) = −a·v − Σⱼ softplus(bⱼ + (Wv)ⱼ) = −ln Σ_h exp(−E(v, h)).
@@ -374,9 +381,11 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             In nats; −F(v) − ln Z is ln p(v).
         """
         check_is_fitted(self)
-        X = self._check_images(X, reset=False)
+        return self._free_energy(self._check_images(X, reset=False))
+
+    def _free_energy(self, v):
         parameters = gibbs.Parameters(*map(np.float64, self._parameters()))
-        blocks = (np.float64(X[rows]) for rows in gen_batches(len(X), _ROWS))
+        blocks = (np.float64(v[rows]) for rows in gen_batches(len(v), _ROWS))
         return np.concatenate([gibbs.free_energy(parameters, block) for block in blocks])
 
     def energy(self, v, h):
@@ -543,6 +552,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             pixel_means = expit(arrays["intercept_visible"])
         arrays["pixel_means"] = np.asarray(pixel_means, np.float32)
         _check_shapes(**arrays)
+        check_images(arrays["pixel_means"][np.newaxis], name="pixel_means")
         rbm = cls(len(arrays["components"]), **parameters)
         rbm._initialize(**arrays)
         return rbm

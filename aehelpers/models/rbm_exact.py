@@ -173,8 +173,8 @@ def _check_small(rbm, images):
     images = np.asarray(images, np.float64)
     if images.ndim != 2 or images.shape[1] != rbm.n_features_in_:
         raise ValueError(f"images must have shape (n, {rbm.n_features_in_}), got {images.shape}")
-    if not np.isin(images, (0, 1)).all():
-        raise ValueError("images must be 0 or 1, got other values")
+    if not (len(images) and np.isin(images, (0, 1)).all()):
+        raise ValueError("images must be 0 or 1, and at least one")
     return images
 
 

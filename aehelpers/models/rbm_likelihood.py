@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from aehelpers._checks import check_int
 from aehelpers.models import gibbs
 from aehelpers.models._random import draw_seed
+from aehelpers.models.rbm import RBM
 
 __all__ = [
     "LogPartition",
@@ -106,6 +107,11 @@ def log_partition_ais(
     UserWarning
         If the effective sample size is below 10.
     """
+    if not isinstance(rbm, RBM):
+        raise TypeError(
+            f"rbm must be a models.RBM, got a {type(rbm).__name__}: RBM.from_parameters makes one "
+            "of the weights and biases of another"
+        )
     check_is_fitted(rbm)
     check_int(2, n_chains=n_chains, n_betas=n_betas, n_reverse_chains=n_reverse_chains)
     check_int(1, n_sweeps=n_sweeps, reverse_sweeps=reverse_sweeps)
@@ -123,7 +129,7 @@ def log_partition_ais(
     visible = uniform < expit(base.visible_bias)
     weights = _log_weights(rbm, base, betas, visible, n_sweeps, rng)
     log_mean, error, effective = _mean_of_weights(weights)
-    if effective < FEWEST_EFFECTIVE_SAMPLES:
+    if not effective >= FEWEST_EFFECTIVE_SAMPLES:  # also where it is NaN
         warnings.warn(
             f"the effective sample size is {effective:.1f} of {n_chains} chains, below "
             f"{FEWEST_EFFECTIVE_SAMPLES}: ln Z is not reliable, raise n_sweeps or n_chains",

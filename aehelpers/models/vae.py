@@ -12,7 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from aehelpers._checks import as_generator, as_sizes, check_choice, check_images, check_int
+from aehelpers._checks import (
+    as_generator,
+    as_sizes,
+    check_choice,
+    check_images,
+    check_int,
+    check_number,
+)
 from aehelpers._files import replacing
 from aehelpers.models._backend import keras, tf
 from aehelpers.models._random import Random, binarize
@@ -129,10 +136,11 @@ class VAE(EpochFit, keras.Model):
         check_int(1, latent_dim=latent_dim, n_pixels=n_pixels)
         check_choice(tuple(_LAST_ACTIVATIONS), decoder_kind=decoder_kind)
         check_choice(_PIXELS, pixels=pixels)
-        if not 0 < sigma < math.inf:
-            raise ValueError(f"sigma must be above 0, got {sigma}")
-        if not 0 <= beta < math.inf:
-            raise ValueError(f"beta must be at least 0, got {beta}")
+        check_number(0, above=True, sigma=sigma)
+        check_number(0, beta=beta)
+        policy = keras.config.dtype_policy().name
+        if policy != "float32":
+            raise ValueError(f"a VAE needs Keras' dtype policy float32, got {policy}")
         self.latent_dim, self.n_pixels = int(latent_dim), int(n_pixels)
         self.hidden_sizes = as_sizes(hidden_sizes=hidden_sizes)
         self.activation, self.decoder_kind, self.pixels = activation, decoder_kind, pixels
@@ -475,5 +483,5 @@ class _KeepFinite(keras.callbacks.Callback):
         values = ", ".join(f"{name} {value:g}" for name, value in terms.items())
         raise FloatingPointError(
             f"loss or weights are no longer finite after epoch {epoch + 1} ({values}); the weights "
-            "from before it are kept: lower the learning rate"
+            "from before it are kept: lower the learning rate or beta, or raise sigma"
         )

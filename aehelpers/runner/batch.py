@@ -24,7 +24,7 @@ from aehelpers.runner.table import Row, collect
 
 __all__ = ["ParameterError", "collect", "perform", "plan", "refresh", "run", "sweep"]
 
-MEMORY_OF_A_RUN = 3e9  # bytes; the largest notebook takes 2 GB
+MEMORY_OF_A_RUN = 3.5e9  # bytes; the largest notebook takes 3.2 GB
 logger = logging.getLogger(__name__)
 
 

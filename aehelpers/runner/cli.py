@@ -3,12 +3,14 @@
 import contextlib
 import functools
 import logging
+import shutil
 import signal
 import sys
 from pathlib import Path
 
 import click
 
+import aehelpers
 from aehelpers import data, report
 from aehelpers._checks import did_you_mean
 from aehelpers.data import sources
@@ -100,6 +102,25 @@ _batch_options = _together(
     _option("--figures", is_flag=True, help="Write each figure to a PNG file as well."),
     _option("--dry-run", is_flag=True, help="Show what would be run, and stop."),
 )
+
+
+@main.command("notebooks")
+@click.argument("folder", type=click.Path(path_type=Path))
+def notebooks_command(folder):
+    """Copy the notebooks that fit this version of the package into a new folder."""
+    package = Path(aehelpers.__file__).parent
+    # Beside the package in a clone, in the package where that is installed.
+    source = next(p for p in (package / "notebooks", package.parent / "notebooks") if p.is_dir())
+    with _refusals():
+        if folder.exists():
+            raise ValueError(f"{folder} is there already: name a new folder")
+        try:
+            shutil.copytree(source, folder, ignore=shutil.ignore_patterns(".*", f"*{FAILED}"))
+        except OSError as error:
+            raise ValueError(f"{folder} cannot be written: {error}") from error
+    click.echo(
+        f"{len(find_notebooks(folder))} notebooks of version {aehelpers.__version__}: {folder}"
+    )
 
 
 @main.command("run")

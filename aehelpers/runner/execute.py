@@ -190,11 +190,15 @@ def _kernel_manager(folder, said, environment, batch):
     Over TCP, kernels that start at the same time race for ports, and each prints a
     warning that anybody on the machine can listen.
     """
+    from ipykernel.kernelspec import make_ipkernel_cmd
     from jupyter_client.manager import AsyncKernelManager
 
     class KernelManager(AsyncKernelManager):
         async def start_kernel(self, **options):
             self.connection_file = str(folder / "kernel.json")
+            if self.kernel_spec.language == "python":
+                # This Python: a kernel spec of the same name may start one with another package.
+                self.kernel_spec.argv, self.kernel_spec.env = make_ipkernel_cmd(), {}
             options["env"] = {**os.environ, **environment}
             with open(said, "ab") as stream:
                 await self._async_start_kernel(stdout=stream, stderr=stream, **options)

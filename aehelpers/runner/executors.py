@@ -100,7 +100,7 @@ def connect(address, describe):
         import distributed
     except ImportError:
         raise ClusterError(
-            "a cluster needs Dask: pip install 'aehelpers[cluster]', or pip install distributed"
+            "a cluster needs Dask, the extra `cluster` of this package: pip install distributed"
         ) from None
     try:
         _check_answers(address)

@@ -145,7 +145,7 @@ class NotebookFile:
         ]
         metadata = _without(self.content["metadata"], "papermill", "widgets", _KEY)
         if "seconds" in self.about:
-            metadata[_KEY] = {"seconds": max(10, round(self.about["seconds"], -1))}
+            metadata[_KEY] = {"seconds": max(10, int(round(self.about["seconds"], -1)))}
         stripped = {**self.content, "cells": cells, "metadata": metadata}
         return json.dumps(stripped, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
@@ -169,9 +169,14 @@ def find_notebooks(folder, names=()):
     ValueError
         If the folder holds none, or a name fits none or several.
     """
+    for name in names:
+        if str(name).endswith(".ipynb") and not _is_file(name):
+            raise ValueError(f"there is no notebook {name}")
     paths = [p for p in sorted(Path(folder).glob("*.ipynb")) if not p.name.endswith(FAILED)]
     if not paths and not (names and all(_is_file(name) for name in names)):
-        raise ValueError(f"no notebook found in {folder}")
+        raise ValueError(
+            f"no notebook found in {folder}; `aehelpers notebooks {folder}` copies the series there"
+        )
     if not names or "all" in names:
         return paths
     chosen = []

@@ -162,7 +162,7 @@ def save(frame, path):
             mixed = {name: str for name in frame if frame[name].dropna().map(type).nunique() > 1}
             frame.astype(mixed).to_parquet(partial, index=False)
     except ImportError as error:
-        raise ParameterError("Parquet needs pyarrow: pip install 'aehelpers[parquet]'") from error
+        raise ParameterError("Parquet needs pyarrow: pip install pyarrow") from error
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
 
@@ -198,6 +198,9 @@ def plot(frame, result, against, path):
     done = frame[frame["status"] == "done"].dropna(subset=[result, against])
     if done.empty or not all(isinstance(value, numbers.Real) for value in done[result]):
         raise ParameterError(f"no run that is done has {against} and a number for {result}")
+    if done["version"].nunique() > 1:
+        versions = ", ".join(sorted(done["version"].unique()))
+        logger.warning("runs of several versions of aehelpers are drawn together: %s", versions)
     groups = done.groupby(against)[result].agg(["mean", "min", "max"])
     if all(isinstance(value, numbers.Real) for value in groups.index):
         picture = plots.curves(

@@ -1,0 +1,135 @@
+"""Checks that all packages share, and that every entrance for images has them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from aehelpers import data, measures, plots
+from aehelpers._checks import check_images, check_number
+from aehelpers.models import RBM, VAE, Autoencoder, StackedDenoisingAutoencoder, vae_bounds
+
+X = np.random.default_rng(0).random((30, 784), dtype=np.float32)
+GREY = (255 * X).astype(np.uint8)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, bool, np.int64, np.float32, np.float64, "frame"])
+def test_zeros_and_ones_of_any_kind_are_images(kind):
+    bits = (X > 0.5).astype(np.uint8)
+    given = pd.DataFrame(bits) if kind == "frame" else bits.astype(kind)
+    found = check_images(given)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, bits)
+
+
+def test_float32_is_not_copied_and_float64_is_kept_where_values_may_leave_the_range():
+    assert check_images(X) is X
+    wide = np.float64(3 * X - 1)
+    assert check_images(wide, loosely=True) is wide
+    with pytest.raises(ValueError, match=r"images must lie in \[0, 1\], got values from -"):
+        check_images(wide)
+
+
+@pytest.mark.parametrize(
+    ("images", "sentence"),
+    [
+        (GREY, r"must lie in \[0, 1\], got values from 0.0 to 25\d.0: divide grey values by 255"),
+        (np.full((2, 3), np.nan), r"must lie in \[0, 1\], got values from nan to nan"),
+        (X[0], r"must have shape \(n, n_pixels\), got \(784,\)"),
+        (X.reshape(-1, 28, 28), r"must have shape \(n, n_pixels\), got \(30, 28, 28\)"),
+        (sparse.csr_matrix(X), "must be an array of numbers, got object values"),
+        ([["a"]], "must be an array of numbers, got <U1 values"),
+        (1j * X, "must be an array of numbers, got complex64 values"),
+    ],
+)
+def test_what_are_no_images(images, sentence):
+    for loosely in (False, True):
+        with pytest.raises(ValueError, match=sentence):
+            check_images(images, loosely=loosely)
+
+
+def entrances():
+    """Every function that takes images, with images in the place of each argument that does."""
+    observed = data.missing_half("top")
+    autoencoder, vae = Autoencoder([4]), VAE(2, hidden_sizes=[4])
+    for model in (autoencoder, vae):
+        model.compile()
+    rbm = RBM(3, n_iter=1, batch_size=10).fit(X)
+    stack = StackedDenoisingAutoencoder([4])
+
+    class Judge:
+        @staticmethod
+        def predict(images):
+            return np.ones((len(images), 10)) / 10
+
+    fill_in = [
+        measures.mean_image_completion,
+        measures.nearest_neighbours_completion,
+        lambda *given: measures.ppca_completion(*given, n_components=2),
+        measures.linear_completion,
+    ]
+    of_two = [
+        measures.squared_error,
+        measures.binary_cross_entropy,
+        lambda x, y: measures.residual_components(x, y, 2),
+        lambda x, y: measures.missing_squared_error(x, y, observed),
+        lambda x, y: measures.pca_reconstructions(x, y, 2),
+        measures.nearest_distance,
+        *(lambda x, y, f=f: f(x, y, observed) for f in fill_in),
+        lambda x, y: autoencoder.fit(x, y, verbose=0),
+        autoencoder.evaluate,
+        lambda x, y: autoencoder.fit(X, X, verbose=0, validation_data=(x, y)),
+    ]
+    of_one = [
+        autoencoder.predict,
+        lambda x: stack.pretrain(x, epochs=1, verbose=0),
+        lambda x: vae.fit(x, verbose=0),
+        lambda x: vae.fit(X, verbose=0, validation_data=x),
+        *(vae.evaluate, vae.predict, vae.encode, vae.reconstruct, vae.active_units),
+        lambda x: vae_bounds.negative_elbo(vae, x, 1),
+        lambda x: vae_bounds.importance_weighted_bound(vae, x, 2),
+        lambda x: vae_bounds.grid_log_likelihood(vae, x, n=3),
+        *(rbm.fit, rbm.partial_fit, rbm.transform, rbm.free_energy, rbm.score_samples, rbm.gibbs),
+        lambda x: rbm.complete(x, observed, sweeps=2, burn_in=1),
+        measures.pixel_entropy,
+        lambda x: measures.measure_paths(x.reshape(10, 3, 784), Judge),
+        lambda x: data.binarize(x, 0),
+        lambda x: data.mean_of_noise(x, 0.1),
+        *(lambda x, kind=kind: data.add_noise(x, kind, 0.1, 0) for kind in data.NOISE_KINDS),
+        lambda x: plots.image_rows({"a": x}),
+        lambda x: plots.completion_grid(x, {"b": x}, {"a": {"b": x}}),
+        lambda x: plots.path_grid(x[:3][np.newaxis], np.array([[0, 1]]), np.array([[0]])),
+        lambda x: plots.decoded_plane(x[:4], np.array([[0, 1], [0, 1]])),
+    ]
+    for use in of_two:
+        yield lambda x, use=use: use(x, X)
+        yield lambda x, use=use: use(X, x)
+    yield from of_one
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_every_entrance_refuses_grey_values_up_to_255(kind):
+    for use in entrances():
+        use(X)
+        with pytest.raises(ValueError, match=r"must lie in \[0, 1\], got values from .* to 2\d\d"):
+            use(GREY.astype(kind))
+
+
+@pytest.mark.parametrize(
+    ("limits", "value", "sentence"),
+    [
+        ({"least": 0}, -1, "x must be a number at least 0, got -1"),
+        ({"least": 0}, float("inf"), "x must be a number at least 0, got inf"),
+        ({"least": 0}, float("nan"), "x must be a number at least 0, got nan"),
+        ({"least": 0, "above": True}, 0, "x must be a number above 0, got 0"),
+        ({"least": 0, "most": 1}, 1.5, "x must be a number from 0 to 1, got 1.5"),
+        ({"least": 0, "most": 1, "above": True}, 1, "x must be a number above 0 and below 1"),
+        ({"least": 0}, "a", "x must be a number at least 0, got 'a'"),
+        ({"least": 0}, None, "x must be a number at least 0, got None"),
+        ({"least": 0}, True, "x must be a number at least 0, got True"),
+    ],
+)
+def test_check_number(limits, value, sentence):
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        check_number(**limits, x=value)
+    check_number(0, 1, x=np.float32(0.5))
