@@ -34,7 +34,7 @@ def check_int(least, most=None, **arguments):
 def as_sizes(**argument):
     """A number of units, or a list of them, as a list of int of at least 1."""
     ((name, sizes),) = argument.items()
-    sizes = [sizes] if is_int(sizes) else list(sizes)
+    sizes = [sizes] if np.ndim(sizes) == 0 else list(sizes)
     if not all(is_int(size) and size >= 1 for size in sizes):
         raise ValueError(f"{name} must be integers of at least 1, got {sizes}")
     return [int(size) for size in sizes]

@@ -105,12 +105,12 @@ def test_damaged_data_are_refused_before_anything_runs(notebook, tmp_path, monke
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"jobs": 0}, "jobs must be auto or an integer of at least 1, got 0"),
-        ({"jobs": 1.5}, "jobs must be auto or an integer of at least 1, got 1.5"),
+        ({"jobs": 0}, "jobs must be an integer of at least 1, got 0"),
+        ({"jobs": 1.5}, "jobs must be an integer of at least 1, got 1.5"),
         ({"threads": 0}, "threads must be an integer of at least 1, got 0"),
         ({"retries": -1}, "retries must be an integer of at least 0, got -1"),
-        ({"timeout": 0}, "timeout must be above 0 seconds, got 0"),
-        ({"timeout": float("nan")}, "timeout must be above 0 seconds, got nan"),
+        ({"timeout": 0}, "timeout must be a number above 0, got 0"),
+        ({"timeout": float("nan")}, "timeout must be a number above 0, got nan"),
         ({"figures": True, "output": "s3://b"}, "figures are written to a folder of this machine"),
     ],
 )

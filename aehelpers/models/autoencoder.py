@@ -192,7 +192,7 @@ class StackedDenoisingAutoencoder(Autoencoder):
     code_activation : str
         Linear by default: a relu code could not be negative.
     **kwargs
-        As of `Autoencoder`.
+        See `Autoencoder`.
 
     Examples
     --------

@@ -13,7 +13,7 @@ from concurrent.futures import CancelledError, as_completed
 from pathlib import Path
 
 from aehelpers import _progress
-from aehelpers._checks import is_int
+from aehelpers._checks import check_int, check_number
 from aehelpers._files import replacing
 from aehelpers.runner import execute, executors, parameters, table
 from aehelpers.runner.execute import Run
@@ -37,12 +37,12 @@ def run(notebooks, given=None, **options):
     given : dict, optional
         Parameters that each of them has.
     **options
-        As of `perform`.
+        See `perform`.
 
     Returns
     -------
     pandas.DataFrame
-        As of `collect`, of these runs only.
+        See `collect`; of these runs only.
 
     Examples
     --------
@@ -63,12 +63,12 @@ def sweep(notebook, grid, given=None, **options):
     given : dict, optional
         Parameters that all runs share.
     **options
-        As of `perform`.
+        See `perform`.
 
     Returns
     -------
     pandas.DataFrame
-        As of `collect`, of these runs only.
+        See `collect`; of these runs only.
 
     Examples
     --------
@@ -102,7 +102,7 @@ def plan(requests, *, states=None):
     requests : list of (path or NotebookFile, dict)
         Notebooks, each with the parameters of one run.
     states : callable, optional
-        Gives the state of data sets by their names, as `execute.data_states`.
+        Gives the state of data sets by their names; `execute.data_states` unless given.
 
     Returns
     -------
@@ -155,7 +155,7 @@ def perform(
     requests : list of (path or NotebookFile, dict)
         Notebooks, each with the parameters of one run.
     output : path or str
-        Where to keep them, as of `RunStore`.
+        Where to keep them, see `RunStore`.
     jobs : int or "auto"
         Runs at a time on this machine; "auto" is as many as its cores and memory allow.
     scheduler : str, optional
@@ -189,37 +189,21 @@ def perform(
     check_options(output, jobs, timeout, threads, retries, figures)
     store, batch = RunStore(output), uuid.uuid4().hex  # other batches may use the same cluster
     runs, executor, threads = _prepare(requests, scheduler, jobs, threads, batch)
-    rows, left = {}, []
+    limits = {"timeout": timeout, "threads": threads, "retries": retries, "batch": batch}
+    rows = {}
     try:
         store.prepare()
         for name in sorted({name for one in runs for name in one.data if one.data[name] != "full"}):
-            logger.warning("%s cannot be had: its runs use the small sample", name)
-        done = store.done() if resume else set()
+            logger.warning("%s cannot be found or downloaded: its runs use the sample", name)
         with _progress.bar(total=len(runs), unit="run", leave=False) as bar:
-
-            def finish(notebook, *, level, before=""):
-                if figures and notebook.about["error"] is None:
-                    store.keep_figures(notebook)
+            for notebook, is_new in _finished(runs, store, resume, executor, limits):
                 row = rows[notebook.about["run"]] = Row.of(notebook)
+                if figures and row.about["error"] is None:
+                    store.keep_figures(notebook)
                 bar.update()
-                outcome = f"{row.about['run']}: {before}{row.outcome}"
-                logger.log(level, "[%d/%d] %s", len(rows), len(runs), outcome)
-
-            for one in runs:
-                notebook = store.read(f"{one.name}.ipynb") if one.name in done else None
-                if notebook is not None and notebook.about["run"] == one.name:
-                    finish(notebook, level=logging.DEBUG, before="done before, ")
-                else:
-                    left.append(one)
-            work = functools.partial(
-                execute.execute, timeout=timeout, threads=threads, retries=retries, batch=batch
-            )
-            left.sort(key=lambda one: -one.expected_seconds)  # the longest first
-            futures = {executor.submit(work, one): one for one in left}
-            for future in as_completed(futures):
-                notebook = _result(future, futures.pop(future))
-                store.keep(notebook)
-                finish(notebook, level=logging.INFO)
+                level, before = (logging.INFO, "") if is_new else (logging.DEBUG, "done before, ")
+                line = f"[{len(rows)}/{len(runs)}] {row.about['run']}: {before}{row.outcome}"
+                logger.log(level, "%s", line)
         executor.shutdown()
     except BaseException as error:
         executor.stop()
@@ -230,15 +214,32 @@ def perform(
     return [rows[one.name] for one in runs]
 
 
+def _finished(runs, store, resume, executor, limits):
+    """Yield the notebook of each run, those that are kept already first, and whether it is new."""
+    done, left = store.done() if resume else set(), []
+    for one in runs:
+        notebook = store.read(f"{one.name}.ipynb") if one.name in done else None
+        if notebook is None or notebook.about["run"] != one.name:
+            left.append(one)
+        else:
+            yield notebook, False
+    left.sort(key=lambda one: -one.expected_seconds)  # the longest first
+    futures = {executor.submit(execute.execute, one, **limits): one for one in left}
+    for future in as_completed(futures):
+        notebook = _result(future, futures.pop(future))
+        store.keep(notebook)
+        yield notebook, True
+
+
 def check_options(output, jobs, timeout, threads, retries, figures):
     """Raise ParameterError if `perform` cannot be asked for this; nothing is written."""
-    if jobs != "auto" and not (is_int(jobs) and jobs >= 1):
-        raise ParameterError(f"jobs must be auto or an integer of at least 1, got {jobs!r}")
-    for name, value, least in (("threads", threads, 1), ("retries", retries, 0)):
-        if value is not None and not (is_int(value) and value >= least):
-            raise ParameterError(f"{name} must be an integer of at least {least}, got {value!r}")
-    if timeout is not None and not 0 < timeout < float("inf"):
-        raise ParameterError(f"timeout must be above 0 seconds, got {timeout}")
+    try:
+        check_int(1, jobs=1 if jobs == "auto" else jobs)
+        check_int(1, threads=1 if threads is None else threads)
+        check_int(0, retries=retries)
+        check_number(0, above=True, timeout=1 if timeout is None else timeout)
+    except ValueError as error:
+        raise ParameterError(str(error)) from error
     store = RunStore(output)
     if figures and store.is_remote:
         raise ParameterError(f"figures are written to a folder of this machine, not to {output}")

@@ -123,7 +123,7 @@ def collect(address):
     Parameters
     ----------
     address : path or str
-        As of `RunStore`.
+        See `RunStore`.
 
     Returns
     -------
@@ -176,7 +176,7 @@ def plot(frame, result, against, path):
     Parameters
     ----------
     frame : pandas.DataFrame
-        As of `collect`.
+        See `collect`.
     result, against : str
         Columns of it; `result` has numbers.
     path : path
