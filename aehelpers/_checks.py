@@ -104,6 +104,8 @@ def check_images(images, *, loosely=False, name="images"):
     ValueError
         If the shape is another, or a value is NaN or out of range.
     """
+    if np.ma.isMaskedArray(images):
+        raise ValueError(f"{name} must be a plain array, got a masked one")
     images = np.asarray(images)
     if images.dtype.kind not in "buif":
         raise ValueError(f"{name} must be an array of numbers, got {images.dtype} values")

@@ -69,6 +69,21 @@ def test_a_name_is_of_all_that_a_result_depends_on(notebook, monkeypatch):
     assert all(one.startswith("01_first-") for one in names.values())
 
 
+def test_the_version_covers_all_python_files_of_the_package_and_nothing_else(tmp_path, monkeypatch):
+    (tmp_path / "models").mkdir()
+    for name in ("__init__.py", "models/vae.py", "models/data.csv"):
+        (tmp_path / name).write_text("a")
+    monkeypatch.setattr(execute.aehelpers, "__file__", str(tmp_path / "__init__.py"))
+    versions = [execute.version()]
+    for name in ("models/data.csv", "models/vae.py"):
+        (tmp_path / name).write_text("b")
+        versions.append(execute.version())
+    (tmp_path / "models" / "vae.py").rename(tmp_path / "models" / "moved.py")
+    versions.append(execute.version())
+    assert versions[0] == versions[1]
+    assert len(set(versions)) == 3
+
+
 def test_the_same_run_is_planned_once(notebook):
     assert (
         len(batch.plan([(notebook, {}), (notebook, {"epochs": 5}), (notebook, {"epochs": 6})])) == 2

@@ -4,10 +4,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.neural_network import BernoulliRBM
 
 from aehelpers import data, measures, plots
 from aehelpers._checks import check_images, check_number
-from aehelpers.models import RBM, VAE, Autoencoder, StackedDenoisingAutoencoder, vae_bounds
+from aehelpers.models import (
+    RBM,
+    VAE,
+    Autoencoder,
+    StackedDenoisingAutoencoder,
+    rbm_exact,
+    rbm_likelihood,
+    vae_bounds,
+)
 
 X = np.random.default_rng(0).random((30, 784), dtype=np.float32)
 GREY = (255 * X).astype(np.uint8)
@@ -133,3 +142,46 @@ def test_check_number(limits, value, sentence):
     with pytest.raises(ValueError, match=f"^{sentence}"):
         check_number(**limits, x=value)
     check_number(0, 1, x=np.float32(0.5))
+
+
+def fitted():
+    return RBM(3, n_iter=0, random_state=0).fit(X[:, :6])
+
+
+@pytest.mark.parametrize(
+    ("use", "sentence"),
+    [
+        (lambda: check_images(np.ma.masked_array(X, X > 0.5)), "a plain array, got a masked one"),
+        (lambda: measures.squared_error(X[:0], X[:0]), "images must be at least one"),
+        (lambda: measures.squared_error(X[:, :0], X[:, :0]), "images must be at least one"),
+        (lambda: measures.binary_cross_entropy(X, X, margin=0), "margin must be a number from"),
+        (lambda: measures.binary_cross_entropy(X, X, margin=0.7), "margin must be a number from"),
+        (lambda: measures.largest_relative_difference(X, X[:1]), "must have the same shape"),
+        (lambda: measures.mean_image_completion(X[:0], X, X > 0), "x_train must hold at least one"),
+        (lambda: measures.random_pairs(X, 3, 0, same=True), r"labels must have shape \(n,\)"),
+        (lambda: data.missing_half("top", image_side=0), "image_side must be an integer"),
+        (lambda: fitted().energy(X[:, :6], np.full((1, 3), np.nan)), "h must be finite"),
+        (lambda: rbm_likelihood.log_likelihood(fitted(), X[:, :6], np.nan), "log_z must be finite"),
+        (lambda: rbm_exact.log_partition_exact(BernoulliRBM()), "rbm must be a models.RBM, got a"),
+        (lambda: rbm_exact.expected_gradient(3, X), "rbm must be a models.RBM, got a int"),
+        (lambda: Autoencoder(None), r"hidden_sizes must be integers of at least 1, got \[None\]"),
+        (lambda: VAE(2, hidden_sizes=32.0), "hidden_sizes must be integers of at least 1"),
+        (lambda: VAE(2, sigma="a"), "sigma must be a number above 0, got 'a'"),
+        (
+            lambda: plots.curves({"a": []}, axis="x"),
+            r"series must have values .*, got none for \['a",
+        ),
+        (
+            lambda: plots.image_rows({"a": X[:, :783]}),
+            r"must have shape \(n, 784\)",
+        ),
+    ],
+)
+def test_what_would_give_nan_or_nonsense_is_refused(use, sentence):
+    with pytest.raises((ValueError, TypeError), match=sentence):
+        use()
+
+
+def test_a_path_that_stands_still_has_even_steps():
+    still = measures.PathMeasures(np.zeros((2, 1)), np.ones((2, 1)), np.zeros((2, 2)), None)
+    np.testing.assert_array_equal(still.largest_step(), [1, 1])

@@ -190,6 +190,7 @@ def missing_half(side, *, image_side=28):
     -------
     bool array of shape (image_side², ), True where the pixel is observed
     """
+    check_int(2, image_side=image_side)
     observed = np.ones((image_side, image_side), bool)
     half = image_side // 2
     halves = {

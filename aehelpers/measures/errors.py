@@ -7,7 +7,7 @@ from scipy.special import entr
 from sklearn.decomposition import PCA
 from sklearn.utils import gen_batches
 
-from aehelpers._checks import check_images, check_int, check_same_shape
+from aehelpers._checks import check_images, check_int, check_number, check_same_shape
 
 __all__ = [
     "ResidualComponents",
@@ -42,6 +42,7 @@ def binary_cross_entropy(images, probabilities, *, margin=1e-7, per_image=False)
     """
 
     images = check_images(images)
+    check_number(1e-7, 0.5, margin=margin)  # closer, float32 rounds 1 − margin to 1
 
     def cross_entropy(x, p):
         p = np.clip(p, margin, 1 - margin)
@@ -150,6 +151,7 @@ def dead_units(activations):
 def largest_relative_difference(values, reference):
     """max |a − b| / max |b|, of two arrays of one shape."""
     values, reference = np.asarray(values), np.asarray(reference)
+    check_same_shape(values, reference)
     return float(np.abs(values - reference).max() / np.abs(reference).max())
 
 
@@ -167,6 +169,8 @@ def _mean(measure, per_image, images, others):
     images = check_images(images, loosely=True)
     others = check_images(others, loosely=True, name="reconstructions")
     check_same_shape(images, others)
+    if not images.size:
+        raise ValueError(f"images must be at least one, got an array of shape {images.shape}")
     means = np.concatenate(
         [measure(images[rows], others[rows]).mean(1) for rows in gen_batches(len(images), _ROWS)]
     )

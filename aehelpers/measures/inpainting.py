@@ -161,6 +161,8 @@ def _solve(matrix, vector):
 def _observed_part(x_train, images, observed):
     """Training images, checked, and `corruption.observed_part` of images of the same size."""
     x_train = check_images(x_train, loosely=True, name="x_train")
+    if not len(x_train):
+        raise ValueError("x_train must hold at least one image, got none")
     images, observed = corruption.observed_part(images, observed)
     if images.shape[1:] != x_train.shape[1:]:
         raise ValueError(

@@ -104,7 +104,7 @@ def point_in_plane(point, codes):
     code = np.asarray(point, np.float32)
     if code.shape != (2,) or not np.isfinite(code).all():
         raise ValueError(f"point must be two finite numbers, got {point}")
-    low, high = codes.min(axis=0), codes.max(axis=0)
+    low, high = np.min(codes, axis=0), np.max(codes, axis=0)
     if ((low <= code) & (code <= high)).all():
         return code[np.newaxis], ""
     spans = " and ".join(f"{a:.3g} to {b:.3g}" for a, b in zip(low, high, strict=True))

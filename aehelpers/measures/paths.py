@@ -36,6 +36,8 @@ def random_pairs(labels, n_pairs, seed, *, same):
         If a class has only one image to make a pair with, or all are of one class.
     """
     labels, rng = np.asarray(labels), as_generator(seed)
+    if labels.ndim != 1:
+        raise ValueError(f"labels must have shape (n,), got {labels.shape}")
     check_int(1, n_pairs=n_pairs)
     classes, counts = np.unique(labels, return_counts=True)
     if same and counts.min(initial=2) < 2:
@@ -90,7 +92,8 @@ class PathMeasures:
 
     def largest_step(self):
         """The largest step of each path in units of its mean step, 1 where all are equal."""
-        return self.steps.max(1) / self.steps.mean(1)
+        mean = self.steps.mean(1)
+        return np.divide(self.steps.max(1), mean, out=np.ones_like(mean), where=mean > 0)
 
 
 def measure_paths(paths, classifier, x_train=None):

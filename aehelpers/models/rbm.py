@@ -33,7 +33,7 @@ from aehelpers.models import gibbs
 from aehelpers.models._backend import tf
 from aehelpers.models._random import draw_seed
 
-__all__ = ["RBM"]
+__all__ = ["RBM", "check_rbm"]
 
 _ROWS = 10_000  # batch size for scoring
 _CHAINS = 2_000  # batch size for sampling
@@ -405,6 +405,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         v, h = np.float64(self._check_images(v, reset=False)), np.asarray(h, np.float64)
         if h.ndim != 2 or h.shape[1] != len(self.components_):
             raise ValueError(f"h must have shape (n, {len(self.components_)}), got {h.shape}")
+        check_finite(h=h)
         visible = v @ self.intercept_visible_
         return -visible[:, np.newaxis] - h @ self.intercept_hidden_ - v @ self.components_.T @ h.T
 
@@ -597,6 +598,16 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 f"images must have shape (n, {self.n_features_in_}), got {images.shape}"
             )
         return images, observed
+
+
+def check_rbm(rbm):
+    """Raise TypeError or NotFittedError unless it is a fitted `RBM`."""
+    if not isinstance(rbm, RBM):
+        raise TypeError(
+            f"rbm must be a models.RBM, got a {type(rbm).__name__}: RBM.from_parameters makes one "
+            "of the weights and biases of another"
+        )
+    check_is_fitted(rbm)
 
 
 def _softplus(x):

@@ -7,11 +7,11 @@ what `models.gibbs` and `models.rbm_likelihood` estimate.
 import numpy as np
 from scipy.special import logsumexp, softmax
 from sklearn.utils import gen_batches
-from sklearn.utils.validation import check_is_fitted
 
 from aehelpers._checks import check_int
 from aehelpers.models import gibbs
 from aehelpers.models._backend import tf
+from aehelpers.models.rbm import check_rbm
 
 __all__ = [
     "all_states",
@@ -52,12 +52,12 @@ def log_partition_exact(rbm):
     ValueError
         If there are more hidden units.
     """
-    check_is_fitted(rbm)
     _check_few(rbm, "log_partition_exact", "log_partition_ais")
     return float(_log_sum_over_hidden(rbm._parameters()))
 
 
 def _check_few(rbm, name, instead):
+    check_rbm(rbm)
     n_hidden = len(rbm.components_)
     if n_hidden > MOST_HIDDEN_UNITS:
         raise ValueError(
@@ -101,8 +101,8 @@ def complete_exact(rbm, images, observed):
     -------
     array of shape (n, n_features), float32
     """
-    images, observed = rbm._check_completion(images, observed)
     _check_few(rbm, "complete_exact", "RBM.complete")
+    images, observed = rbm._check_completion(images, observed)
     parameters = rbm._parameters()
     clamped, missing = images * observed, (~observed).astype(np.float32)
     best = np.full((len(images), 1), -np.inf, np.float32)
@@ -163,7 +163,7 @@ def expected_gradient(rbm, images, sweeps=None):
 
 def _check_small(rbm, images):
     """Visible states of an RBM that is small enough for sums over all states."""
-    check_is_fitted(rbm)
+    check_rbm(rbm)
     for units, number in zip(("hidden", "visible"), rbm.components_.shape, strict=True):
         if number > MOST_UNITS_IN_SUMS:
             raise ValueError(

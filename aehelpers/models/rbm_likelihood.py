@@ -10,12 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, logit
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from aehelpers._checks import check_int
 from aehelpers.models import gibbs
 from aehelpers.models._random import draw_seed
-from aehelpers.models.rbm import RBM
+from aehelpers.models.rbm import check_rbm
 
 __all__ = [
     "LogPartition",
@@ -107,12 +106,7 @@ def log_partition_ais(
     UserWarning
         If the effective sample size is below 10.
     """
-    if not isinstance(rbm, RBM):
-        raise TypeError(
-            f"rbm must be a models.RBM, got a {type(rbm).__name__}: RBM.from_parameters makes one "
-            "of the weights and biases of another"
-        )
-    check_is_fitted(rbm)
+    check_rbm(rbm)
     check_int(2, n_chains=n_chains, n_betas=n_betas, n_reverse_chains=n_reverse_chains)
     check_int(1, n_sweeps=n_sweeps, reverse_sweeps=reverse_sweeps)
     rng = check_random_state(rbm.random_state if random_state is None else random_state)
@@ -185,7 +179,10 @@ def log_likelihood(rbm, images, log_z):
     array of shape (n,), float64
         In nats per image.
     """
+    check_rbm(rbm)
     log_z = log_z.log_z if isinstance(log_z, LogPartition) else float(log_z)
+    if not np.isfinite(log_z):
+        raise ValueError(f"log_z must be finite, got {log_z}")
     return -rbm.free_energy(images) - log_z
 
 
