@@ -22,7 +22,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from aehelpers._checks import check_choice, check_images
+from aehelpers._checks import check_choice, check_images, check_int
 
 __all__ = [
     "Picture",
@@ -209,7 +209,7 @@ def path_grid(paths, ends, labels, *, class_names=None):
     class_names : sequence of str, optional
         What to call the labels of the ends; their numbers without it.
     """
-    paths = np.asarray(paths)
+    paths, ends, labels = np.asarray(paths), np.asarray(ends), np.asarray(labels)
     n, steps = paths.shape[:2]
     cell = _SIDE + _GAP
     field = np.concatenate([_mosaic(path, columns=steps) for path in paths])
@@ -238,7 +238,7 @@ def path_grid(paths, ends, labels, *, class_names=None):
     for column in (0, steps - 1):
         frame = ((column * cell, 0), cell - 1, len(field) - 1)
         axes.add_patch(mpl.patches.Rectangle(*frame, fill=False, ec=PALETTE[0], lw=1.5))
-    thirds = int((labels[..., np.newaxis] != np.asarray(ends)[:, np.newaxis]).all(-1).any(1).sum())
+    thirds = int((labels[..., np.newaxis] != ends[:, np.newaxis]).all(-1).any(1).sum())
     picture.alt = (
         f"{n} rows of {steps} images, from one test image to another: "
         f"{', '.join(' to '.join(pair) for pair in names)}. A classifier sees a third label on the "
@@ -351,6 +351,7 @@ def signed_images(
     """
     images = np.asarray(images)
     check_choice(("shared", "each"), scale=scale)
+    check_int(1, columns=columns, **{"the number of images": len(images)})
     titles = [""] * len(images) if titles is None else list(titles)
     if len(titles) != len(images):
         raise ValueError(f"titles must be one for each of {len(images)} images, got {len(titles)}")
@@ -480,6 +481,9 @@ def bars(groups, labels, *, axis):
     axis : str
         What the values are, with their unit.
     """
+    counts = {label: len(values) for label, values in groups.items()}
+    if set(counts.values()) != {len(labels)}:
+        raise ValueError(f"groups must have a value for each of {len(labels)} labels, got {counts}")
     picture = Picture(WIDTH, 0.7 + len(labels) * (0.12 + 0.16 * len(groups)))
     axes = picture.add_subplot()
     thickness = 0.8 / len(groups)

@@ -1,6 +1,7 @@
 """Many runs at once, and a runner that is killed at any moment: `make stress`."""
 
 import contextlib
+import os
 import random
 import re
 import subprocess
@@ -49,14 +50,17 @@ def test_200_runs_8_at_a_time(notebook, tmp_path, kernels, time_over):
 
 
 def test_a_runner_killed_at_20_random_moments(notebook, tmp_path, kernels):
-    """The same table as without it, no run done twice, no half file, no stray kernel."""
+    """The same table as without it, no run done twice, no half file, no stray kernel or folder."""
     output, moments, seen = tmp_path / "runs", random.Random(0), set()
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    environment = {**os.environ, "TMPDIR": str(scratch)}
     command = [
         word.replace("epochs=1:5", "epochs=0:100") for word in sweep_command(notebook, output)
     ]
     done = {}
     for _ in range(20):
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as run:
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as run:
             time.sleep(moments.uniform(0.5, 12.0))
             seen |= kernels()
             run.kill()
@@ -71,6 +75,8 @@ def test_a_runner_killed_at_20_random_moments(notebook, tmp_path, kernels):
     table = batch.collect(output).sort_values("epochs", ignore_index=True)
     other = batch.sweep(notebook, {"epochs": range(100)}, output=tmp_path / "other", jobs=2)
     assert same(table, other)
+    time.sleep(20)
+    assert listing(scratch) == []
 
 
 def test_the_runner_stays_small_with_a_thousand_runs(tmp_path):

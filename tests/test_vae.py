@@ -382,6 +382,21 @@ def test_a_warm_up_leaves_no_weight_behind(digits):
     assert logs["loss"] == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_share_of_the_images_is_held_out(digits):
+    x = digits.x_train[:100]
+    logs = []
+    for options in ({"validation_split": 0.2}, {"validation_data": x[80:]}):
+        keras.utils.set_random_seed(0)
+        model = VAE(2, hidden_sizes=[8])
+        model.compile("adam")
+        images = x if "validation_split" in options else x[:80]
+        logs.append(model.fit(images, epochs=2, verbose=0, **options).history)
+    for name, values in logs[0].items():
+        np.testing.assert_allclose(values, logs[1][name], rtol=1e-6, err_msg=name)
+    with pytest.raises(ValueError, match="images must be at least one"):
+        model.fit(x[:0])
+
+
 def test_weights_of_samples_of_any_kind(digits):
     """In training, in evaluation and in validation they do what leaving images out does."""
     images, rest = digits.x_train[:64], digits.x_train[64:128]

@@ -159,8 +159,9 @@ class EpochFit:
                 raise ValueError(
                     f"validation_split={share} leaves nothing to train or test on, of {len(x)} rows"
                 )
-            kwargs["validation_data"] = tuple(array[n_kept:] for array in data)
-            data = [array[:n_kept] for array in data]
+            parts = {id(array): (array[:n_kept], array[n_kept:]) for array in data}
+            data, held_out = zip(*(parts[id(array)] for array in data), strict=True)
+            kwargs["validation_data"] = held_out
         batch_size = min(batch_size, len(data[0]))
         # Keras would trace a second shape once for all shapes; XLA needs each as it is.
         self.make_train_function(force=self._traced_for != (len(data[0]), batch_size))

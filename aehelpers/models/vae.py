@@ -296,6 +296,8 @@ class VAE(EpochFit, keras.Model):
         if y is not None and y is not images:
             raise ValueError("y must be left out, for the targets of a VAE are its images")
         images = self.check_images(images)
+        if not len(images):
+            raise ValueError("images must be at least one, got none")
         return images, images
 
     def check_images(self, images):

@@ -229,8 +229,10 @@ def _scratch_folder():
     """A folder for what kernels need; it is removed when this process ends, however it ends."""
     folder = tempfile.mkdtemp(prefix="aehelpers-")
     if os.name == "posix":
-        # `cat` ends with the other end of its pipe, that is with this process.
-        command = ["sh", "-c", 'cat; rm -rf "$0"', folder]
+        # `cat` ends with the other end of its pipe, that is with this process. A kernel that
+        # is just starting may still write its connection file anew.
+        script = 'cat; for _ in 1 2 3 4 5 6 7 8 9; do rm -rf "$0"; sleep 2; done'
+        command = ["sh", "-c", script, folder]
         silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         sweeper = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **silent)
         _kept.append(sweeper)
