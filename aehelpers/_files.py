@@ -20,9 +20,10 @@ def replacing(path):
     An interrupted write leaves the old file; what a killed process leaves of the new one,
     `remove_abandoned` removes.
     """
-    path = Path(path)
+    path = Path(path).resolve()  # where a link leads to
     path.parent.mkdir(parents=True, exist_ok=True)
-    ending = "".join(path.suffixes)  # Keras and matplotlib choose the format by it
+    ending = "".join(path.suffixes[-2:])  # Keras and matplotlib choose the format by it
+    ending = ending if len(ending) < 30 else path.suffix
     partial = path.with_name(f".{_HOST}.{os.getpid()}.{uuid.uuid4().hex}.partial{ending}")
     try:
         yield partial

@@ -260,6 +260,10 @@ def latent_scatter(codes, labels, class_names, *, marked=None):
     marked : pair of float, optional
         A point that is marked with a cross.
     """
+    if len(labels) != len(codes) or np.max(labels) >= len(class_names):
+        raise ValueError(
+            f"labels must be one for each of {len(codes)} codes, below {len(class_names)}"
+        )
     picture = Picture(7.6, 6.2)
     axes = picture.add_subplot()
     present = np.unique(labels)

@@ -73,6 +73,10 @@ class Results:
         """Record a number; `expected` takes the other fields of `Result`."""
         if any(item.name == name for item in self.items):
             raise ValueError(f"name must be new, got {name!r} a second time")
+        for key in ("at_least", "at_most"):  # a number of NumPy is none to JSON
+            if expected.get(key) is not None:
+                expected[key] = float(expected[key])
+        expected["judged"] = bool(expected.get("judged", True))
         self.items.append(Result(name, float(value), **expected))
 
     def table(self):

@@ -18,6 +18,7 @@ from aehelpers.runner import batch, execute
 from aehelpers.runner.notebook_file import FAILED, NotebookFile
 from aehelpers.runner.parameters import ParameterError
 from aehelpers.runner.store import RunStore, StoreError
+from aehelpers.runner.table import rows_in as table_rows
 from tests.processes import gone, pid_in
 from tests.small_notebooks import RECORD, write_notebook
 
@@ -309,6 +310,62 @@ def test_a_kernel_that_does_not_exist(notebook, tmp_path):
     row, _ = batch.refresh(notebook, notebook)
     assert "cobol" in row.outcome
     assert notebook.read_text() == before
+
+
+ODD = """
+import sys
+from IPython.display import display
+kind = "application/vnd.aehelpers.results+json"
+if epochs == 1: display({kind: {"a": 1}}, raw=True)
+if epochs == 2: display({kind: [{"name": ["a"], "value": 1, "mark": "x", "judged": 1}]}, raw=True)
+if epochs == 3: sys.exit(0)
+"""
+
+
+def test_odd_results_and_early_exits_stop_no_batch(notebook, tmp_path):
+    write_notebook(notebook, ODD, RECORD + "\nresults.table()", "results.table()")
+    for _ in range(2):
+        table = batch.sweep(notebook, {"epochs": [1, 2, 3, 4]}, output=tmp_path / "runs")
+    assert list(table["status"]) == ["done", "done", "failed", "done"]
+    assert table["error"][2] == "cell 3: the notebook ended before its last cell"
+    assert table["twice"][3] == 8.2
+    rows = [row for row in table_rows(tmp_path / "runs") if row.about["parameters"]["epochs"] == 4]
+    assert rows[0].outcome == "1 of 2 marks passed"  # though the table is shown twice
+
+
+def test_what_a_kernel_started_ends_with_it(notebook, tmp_path):
+    source = "import subprocess\nchild = subprocess.Popen(['sleep', '300'])\n"
+    source += f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))"
+    write_notebook(notebook, source)
+    assert batch.run(notebook, output=tmp_path / "runs")["error"][0] is None
+    assert gone(pid_in(tmp_path / "pid"))
+
+
+@pytest.mark.parametrize("odd", ["a folder", "a full device"])
+def test_a_log_that_cannot_be_written_stops_nothing(notebook, tmp_path, odd):
+    output = tmp_path / "runs"
+    output.mkdir()
+    if odd == "a folder":
+        (output / "log.txt").mkdir()
+    else:
+        (output / "log.txt").symlink_to("/dev/full")
+    command = sweep_command(notebook, output)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert len(list(output.glob("*.ipynb"))) == 4
+
+
+def test_names_that_are_long_hidden_or_links(notebook, tmp_path):
+    output = tmp_path / "runs"
+    names = ["x" * 230, "a." + "y" * 215, ".hidden"]
+    paths = [write_notebook(notebook.with_name(f"{name}.ipynb"), RECORD) for name in names]
+    assert list(batch.run(paths, output=output)["status"]) == ["done"] * 3
+    assert len(batch.collect(output)) == 3
+    link = notebook.with_name("link.ipynb")
+    link.symlink_to(notebook)
+    batch.refresh(link, link)
+    assert link.is_symlink()
+    assert NotebookFile.read(notebook).results
 
 
 def test_as_many_jobs_as_fit(monkeypatch):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -60,3 +61,15 @@ def test_a_cluster_that_does_not_answer():
         with pytest.raises(ClusterError, match=f"no Dask scheduler answers at {address}"):
             connect(address, dict)
     assert time.monotonic() - start < 15
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-x\r\n"])
+def test_what_answers_at_the_address_is_no_scheduler(answer):
+    pytest.importorskip("distributed", reason="Dask is not installed: no cluster to test")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=lambda: server.accept()[0].send(answer), daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        start = time.monotonic()
+        with pytest.raises(ClusterError, match=f"no Dask scheduler answers at {address}"):
+            connect(address, dict)
+        assert time.monotonic() - start < 20

@@ -127,12 +127,21 @@ def test_values_of_numpy_and_tuples(notebook, name, given, value):
         ("any", "{a: 2020-01-01}"),
         ("any", {1: 2}),
         ("any", {"a": {1, 2}}),
+        ("any", {"a": "\udcff"}),
+        ("big", 2**63),
     ],
 )
 def test_what_json_cannot_hold_is_refused(name, given):
-    notebook = declaring("noise: float = 0.1\nany: dict = {}")
+    notebook = declaring("noise: float = 0.1\nany: dict = {}\nbig: int = 1")
     with pytest.raises(ParameterError, match=f"{name} of n must be a value that JSON can hold"):
         parameters.check(notebook, {name: given})
+
+
+def test_numbers_that_are_too_large(notebook):
+    with pytest.raises(ParameterError, match="noise of 01_first is too large"):
+        parameters.check(notebook, {"noise": 10**400})
+    with pytest.raises(ParameterError, match=r"must be a dict of names and values, got \[1\]"):
+        parameters.check(notebook, [1])
 
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "\n".join(
@@ -211,6 +220,7 @@ def test_expand_refuses(grid, fixed, sentence):
         ("a: [1", "is not YAML"),
         (BOMB, "is not YAML: its aliases make more than 1,000,000 elements"),
         ("a: " + "[" * 3000, "is not YAML"),
+        ("a: 2024-13-45", "f.yaml is not YAML: month must be in"),
         ("a: !!python/object:os.system {}", "is not YAML"),
         ("\tx: 1", "is not YAML"),
     ],

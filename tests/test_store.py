@@ -232,10 +232,13 @@ def picture(name, content=b"x"):
 
 
 def test_figures_under_their_names(store):
-    outputs = [picture("wave"), picture("wave", content=b"y"), picture("../../a b"), picture("..")]
+    outputs = [picture("wave"), picture("wave", content=b"y"), picture("wave-2", content=b"z")]
+    outputs += [picture("../../a b"), picture(".."), picture("n" * 300), picture(7)]
     store.keep_figures(executed("01_n-1", {}, {}, outputs=outputs))
     found = {path.name: path.read_bytes() for path in (store.folder / "01_n-1").iterdir()}
-    assert found == {"wave.png": b"x", "wave-2.png": b"y", "a-b.png": b"x", "figure.png": b"x"}
+    assert found.pop("n" * 100 + ".png") == b"x"
+    first = {"wave.png": b"x", "wave-2.png": b"y", "wave-2-2.png": b"z"}
+    assert found == {**first, "a-b.png": b"x", "figure.png": b"x", "7.png": b"x"}
 
 
 # Tables ------------------------------------------------------------------------------------
@@ -256,6 +259,7 @@ def test_collect(store):
     fill(store)
     (store.folder / "cut.ipynb").write_text('{"cells": [')
     (store.folder / "foreign.ipynb").write_text('{"cells": [], "metadata": {}}')
+    shutil.copy(store.path("01_n-1.ipynb"), store.path("copy of it.ipynb"))
     frame = table.collect(store.folder)
     assert list(frame) == [
         *("notebook", "run", "status", "sizes", "epochs", "dataset"),

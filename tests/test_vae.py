@@ -382,6 +382,33 @@ def test_a_warm_up_leaves_no_weight_behind(digits):
     assert logs["loss"] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("weights_only", [False, True])
+def test_a_checkpoint_of_a_warm_up_has_the_full_weight(digits, tmp_path, weights_only):
+    path = tmp_path / ("c.weights.h5" if weights_only else "c.keras")
+    keep = keras.callbacks.ModelCheckpoint(path, save_weights_only=weights_only)
+    model = VAE(2, hidden_sizes=[8], beta=2.0)
+    model.compile("adam")
+    model.fit(digits.x_train[:100], callbacks=[vae.KLWarmUp(10), keep], verbose=0)
+    if weights_only:
+        loaded = VAE(2, hidden_sizes=[8], beta=2.0)
+        loaded.compile("adam")
+        loaded.kl_weight.assign(0.5)
+        loaded.load_weights(path)
+    else:
+        loaded = VAE.load(path)
+    logs = loaded.evaluate(digits.x_test[:100], return_dict=True)
+    assert logs["loss"] == pytest.approx(logs["reconstruction"] + 2.0 * logs["kl"], rel=1e-5)
+    np.testing.assert_array_equal(*(m.encode(digits.x_test[:5])[0] for m in (model, loaded)))
+
+
+def test_a_folder_to_save_in_is_tried_before_training(digits, tmp_path):
+    (tmp_path / "file").touch()
+    model = VAE(2, hidden_sizes=[8])
+    with pytest.raises(ValueError, match="save_to must be a folder to write to"):
+        vae.train_or_load(model, digits.x_train[:50], epochs=1, save_to=tmp_path / "file")
+    assert model.learning_curve == {}
+
+
 def test_a_share_of_the_images_is_held_out(digits):
     x = digits.x_train[:100]
     logs = []

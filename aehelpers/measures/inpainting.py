@@ -133,7 +133,7 @@ def linear_completion(x_train, images, observed, *, ridge=1e-4):
     mean = x_train.mean(0, dtype=np.float64)
     covariance = np.zeros((len(mean), len(mean)))
     for rows in gen_batches(len(x_train), _ROWS):
-        deviations = x_train[rows] - mean.astype(np.float32)
+        deviations = x_train[rows] - mean
         covariance += deviations.T @ deviations / len(x_train)
     covariance += ridge * np.eye(len(mean))
     precision = linalg.inv(covariance)

@@ -144,8 +144,8 @@ class Autoencoder(EpochFit, keras.Model):
     def _check(self, images, targets=None):
         """Check what is in arrays. Inputs may leave [0, 1] a little, under noise of the user's."""
         if self.output_activation == "sigmoid":
-            if hasattr(images, "__array__"):
-                check_images(images, loosely=True)
+            if hasattr(images, "__array__") and not len(check_images(images, loosely=True)):
+                raise ValueError("images must be at least one, got none")
             if hasattr(targets, "__array__"):
                 check_images(targets, name="y")
 

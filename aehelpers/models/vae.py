@@ -8,6 +8,7 @@ dimensions, means over images only. What the model is measured by is in `vae_bou
 
 import math
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -277,6 +278,7 @@ class VAE(EpochFit, keras.Model):
             validation_data = self._as_pair(validation_data)
         callbacks = [_KeepFinite(), *as_list(callbacks)]
         kwargs["validation_data"] = validation_data
+        self.kl_weight.assign(self.beta)
         try:
             history = super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
         finally:
@@ -296,8 +298,6 @@ class VAE(EpochFit, keras.Model):
         if y is not None and y is not images:
             raise ValueError("y must be left out, for the targets of a VAE are its images")
         images = self.check_images(images)
-        if not len(images):
-            raise ValueError("images must be at least one, got none")
         return images, images
 
     def check_images(self, images):
@@ -305,6 +305,8 @@ class VAE(EpochFit, keras.Model):
         images = check_images(images)
         if images.shape[1] != self.n_pixels:
             raise ValueError(f"images must have {self.n_pixels} pixels, got {images.shape[1]}")
+        if not len(images):
+            raise ValueError("images must be at least one, got none")
         return images
 
     # Inference
@@ -320,7 +322,7 @@ class VAE(EpochFit, keras.Model):
     def decode(self, codes):
         """The means of p(x | z), shape (n, n_pixels): probabilities of a Bernoulli decoder."""
         codes = np.asarray(codes, np.float32)
-        if codes.ndim != 2 or codes.shape[1] != self.latent_dim:
+        if codes.ndim != 2 or codes.shape[1] != self.latent_dim or not len(codes):
             raise ValueError(f"codes must have shape (n, {self.latent_dim}), got {codes.shape}")
         return self.decoder.predict(codes, AT_ONCE, verbose=0)
 
@@ -356,6 +358,12 @@ class VAE(EpochFit, keras.Model):
             "pixels": self.pixels,
             "learning_curve": {name: list(values) for name, values in self.learning_curve.items()},
         }
+
+    def save_own_variables(self, store):
+        """Keras asks for it: the weight of the KL, which a warm-up changes, is in no file."""
+
+    def load_own_variables(self, store):
+        self.kl_weight.assign(self.beta)
 
     @classmethod
     def load(cls, path):
@@ -412,12 +420,19 @@ def train_or_load(
     Raises
     ------
     ValueError
-        If the file in `start_from` is truncated, or holds another model than was asked for.
+        If the file in `start_from` is truncated, or holds another model than was asked for; or
+        if `save_to` cannot be written.
     FileNotFoundError
         If there is none.
     """
     if start_from:
         return _load_like(model, Path(start_from, f"{model.name}.keras"))
+    if save_to:  # an error now, not after training
+        try:
+            os.makedirs(save_to, exist_ok=True)
+            tempfile.TemporaryFile(dir=save_to).close()
+        except OSError as error:
+            raise ValueError(f"save_to must be a folder to write to: {error}") from error
     schedule = cosine_schedule(len(x_train), batch_size, epochs, peak=peak, warm_up=0.1)
     model.compile(keras.optimizers.Adam(schedule))
     model.fit(

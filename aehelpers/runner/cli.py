@@ -279,16 +279,32 @@ def _close(finished):
         sys.exit(1)
 
 
+class _LogFile(logging.FileHandler):
+    """A log file that stops nothing if it cannot be written."""
+
+    def emit(self, record):
+        with contextlib.suppress(OSError):
+            super().emit(record)
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            super().close()
+
+    def handleError(self, record):
+        pass
+
+
 @contextlib.contextmanager
 def _log(output):
     """Show what the batch logs, and note it in `log.txt` beside the runs, if that is a folder."""
     from tqdm.contrib.logging import logging_redirect_tqdm
 
     screen = logging.StreamHandler(sys.stdout)
+    screen.handleError = lambda record: None  # nobody reads any more; the runs go on
     handlers = [screen]
     if "://" not in output:
         # Opened with the first line: a refused request writes nothing.
-        file = logging.FileHandler(Path(output, "log.txt"), encoding="utf-8", delay=True)
+        file = _LogFile(Path(output, "log.txt"), encoding="utf-8", delay=True)
         file.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
         file.setLevel(logging.INFO)
         handlers.append(file)

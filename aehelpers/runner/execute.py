@@ -4,12 +4,14 @@ A run and what comes of it are plain values, a notebook's text among them, so th
 needs a disk that two machines share.
 """
 
+import contextlib
 import functools
 import hashlib
 import json
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -84,6 +86,8 @@ class Run:
             Whether it was ended from outside, so that another attempt may succeed.
         """
         notebook = NotebookFile.parse(text or self.source, self.notebook)
+        if text is not None and error is None and not notebook.is_finished:
+            error = "the notebook ended before its last cell"  # by sys.exit(0), perhaps
         if error is not None and text is not None:
             cell = notebook.last_cell
             error = f"{f'cell {cell}' if cell else 'before the first cell'}: {error}"
@@ -143,30 +147,31 @@ def _attempt(run, timeout, threads, batch):
         folder = Path(tempfile.mkdtemp(dir=_scratch_folder()))
     executed, said = folder / "n.ipynb", folder / "said"
     environment = {} if threads is None else dict.fromkeys(_THREADS, str(threads))
-    error, died = None, False
+    error, died, started = None, False, []
     try:
         papermill.execute_notebook(
             nbformat.reads(run.source, as_version=4),
             str(executed),
             parameters=run.given,
             progress_bar=False,
-            kernel_manager_class=_kernel_manager(folder, said, environment, batch),
+            kernel_manager_class=_kernel_manager(folder, said, environment, batch, started),
             timeout_func=_time_left(start, timeout),
             iopub_timeout=60,
         )
     except papermill.PapermillExecutionError as failure:
-        error = f"{failure.ename}: {failure.evalue}".rstrip(": ").splitlines()[0]
+        error = (f"{failure.ename}: {failure.evalue}".strip(": ") or "an error").splitlines()[0]
     except CellTimeoutError:
         late = timeout is not None and time.monotonic() - start >= timeout
         error = f"not done in the {timeout:g} s that a run may take" if late else "no output"
     except DeadKernelError:
-        why = "interrupted" if batch in _interrupted else _last_line(said) or "out of memory?"
+        why = "interrupted" if batch in _interrupted else _last_line(said) or _exit_of(started)
         error, died = f"the kernel died ({why})", True
     except RuntimeError as failure:
         error, died = f"the kernel does not answer: {_first_line(failure)}", True
     except (OSError, NoSuchKernel) as failure:
         error = _first_line(failure)
     seconds = time.monotonic() - start
+    _end_children(started)
     try:
         return run.ended(executed.read_text(encoding="utf-8"), seconds, error, died=died)
     except (OSError, ValueError):  # papermill did not save it, or not to the end
@@ -184,11 +189,11 @@ def interrupt(batch):
         kernel.kill()
 
 
-def _kernel_manager(folder, said, environment, batch):
+def _kernel_manager(folder, said, environment, batch, started):
     """A manager whose kernels talk over sockets in `folder`, where the system has such.
 
     Over TCP, kernels that start at the same time race for ports, and each prints a
-    warning that anybody on the machine can listen.
+    warning that anybody on the machine can listen. Kernel processes are added to `started`.
     """
     from ipykernel.kernelspec import make_ipkernel_cmd
     from jupyter_client.manager import AsyncKernelManager
@@ -202,6 +207,7 @@ def _kernel_manager(folder, said, environment, batch):
             options["env"] = {**os.environ, **environment}
             with open(said, "ab") as stream:
                 await self._async_start_kernel(stdout=stream, stderr=stream, **options)
+            started.append(self.provisioner.process)
             with _lock:
                 _kernels.setdefault(batch, weakref.WeakSet()).add(self.provisioner.process)
                 is_late = batch in _interrupted
@@ -240,6 +246,22 @@ def _scratch_folder():
 
 
 _kept = []  # else the pipe would be closed
+
+
+def _exit_of(started):
+    """How the last kernel ended, in words."""
+    code = started[-1].poll() if started else None
+    if code in (None, -signal.SIGKILL):
+        return "out of memory?"
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _end_children(started):
+    """End what kernels have started and left behind: each is the head of a process group."""
+    if os.name == "posix":
+        for process in started:
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _time_left(start, timeout):

@@ -4,8 +4,8 @@ Each is a `concurrent.futures.Executor`, so that a batch need not know which it 
 work is done by kernels, which are processes; what waits for a kernel is a thread.
 """
 
+import asyncio
 import contextlib
-import socket
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 __all__ = ["ClusterError", "ClusterExecutor", "ClusterLost", "LocalExecutor", "connect"]
@@ -103,9 +103,10 @@ def connect(address, describe):
             "a cluster needs Dask, the extra `cluster` of this package: pip install distributed"
         ) from None
     try:
-        _check_answers(address)
+        with ThreadPoolExecutor(1) as pool:  # this thread may have an event loop, in a notebook
+            pool.submit(asyncio.run, _shake_hands(address)).result()
         client = distributed.Client(address, timeout=10, set_as_default=False)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (Exception, asyncio.CancelledError) as error:  # also of what is no scheduler
         raise ClusterError(f"no Dask scheduler answers at {address}: {error}") from error
     try:
         return client, _describe_workers(client, describe)
@@ -114,14 +115,12 @@ def connect(address, describe):
         raise
 
 
-def _check_answers(address):
-    """Raise an error if nobody listens at an address; a Dask client would try for 20 seconds."""
-    from distributed.comm import parse_address
-    from distributed.comm.addressing import parse_host_port
+async def _shake_hands(address):
+    """Raise an error if no part of Dask answers; its client would try for 20 s, or without end."""
+    from distributed.comm import connect
 
-    scheme, location = parse_address(address)
-    if scheme in ("tcp", "tls"):
-        socket.create_connection(parse_host_port(location), timeout=10).close()
+    comm = await asyncio.wait_for(connect(address, timeout=5), 10)
+    comm.abort()
 
 
 def _describe_workers(client, describe):

@@ -106,7 +106,6 @@ class NotebookFile:
             and isinstance(about.get("seconds"), float)
             and isinstance(about.get("error", 0), str | None)
             and about.get("n_results") == len(results)
-            and all({"name", "value", "mark", "judged"} <= set(result) for result in results)
         )
 
     def tell(self, **about):
@@ -115,8 +114,13 @@ class NotebookFile:
 
     @property
     def results(self):
-        """The results that it recorded, a list of dicts as `report.Result` has fields."""
-        return [entry for output in self._outputs() for entry in output["data"].get(MIME_TYPE, ())]
+        """The results that it recorded, a list of dicts as `report.Result` has fields.
+
+        Of a result that stands there twice, the last. What has another form is left out.
+        """
+        tables = [output["data"].get(MIME_TYPE) for output in self._outputs()]
+        entries = [entry for table in tables if isinstance(table, list) for entry in table]
+        return list({entry["name"]: entry for entry in entries if _is_result(entry)}.values())
 
     @property
     def figures(self):
@@ -124,14 +128,24 @@ class NotebookFile:
         for output in self._outputs():
             name = output.get("metadata", {}).get("image/png", {}).get("name")
             if name and "image/png" in output["data"]:
-                yield name, base64.b64decode("".join(output["data"]["image/png"]))
+                yield str(name), base64.b64decode("".join(output["data"]["image/png"]))
 
     @property
     def last_cell(self):
         """The number of the code cell that began last, from 1; 0 before the first."""
+        return self._count_cells()[0]
+
+    @property
+    def is_finished(self):
+        """Whether all of its code cells began."""
+        begun, all_cells = self._count_cells()
+        return begun == all_cells
+
+    def _count_cells(self):
+        """How many code cells began, and how many there are."""
         cells = [c for c in self.content["cells"] if c["cell_type"] == "code" and c["source"]]
         began = [cell["metadata"].get("papermill", {}).get("start_time") for cell in cells]
-        return sum(moment is not None for moment in began)
+        return sum(moment is not None for moment in began), len(cells)
 
     def json(self):
         """The text of its file."""
@@ -190,6 +204,13 @@ def find_notebooks(folder, names=()):
             raise ValueError(f"{name!r} names {fitting[0].stem} a second time")
         chosen += fitting
     return chosen
+
+
+def _is_result(entry):
+    kinds = {"name": str, "mark": str, "judged": bool, "value": int | float | None}
+    return isinstance(entry, dict) and all(
+        key in entry and isinstance(entry[key], kind) for key, kind in kinds.items()
+    )
 
 
 def _is_file(name):

@@ -62,7 +62,11 @@ class Parameter:
         given = value
         if isinstance(value, str) and self.type != "str":
             value = _read(value, self.type)
-        value = _plain(value)
+        try:
+            value = _plain(value)
+            value = float(value) if self.type == "float" and _fits(value, "float") else value
+        except (OverflowError, RecursionError) as error:
+            raise ParameterError(f"{name} is too large or nested too deeply") from error
         if self.type and not _fits(value, self.type):
             raise ParameterError(f"{name} must be of type {self.type}, got {given!r:.100}")
         if self.type == "list":
@@ -72,7 +76,7 @@ class Parameter:
             allowed = ", ".join(NAMES)
             raise ParameterError(f"{name} must be one of {allowed}, got {value!r}{hint}")
         _check_json(value, name)
-        return float(value) if self.type == "float" else value
+        return value
 
     def _with_elements_like_default(self, values, name):
         """A list whose elements have the type that all elements of the default have."""
@@ -106,6 +110,8 @@ def check(notebook, given):
     ParameterError
         For a name the notebook does not have, or a value of another type.
     """
+    if not isinstance(given, dict):
+        raise ParameterError(f"parameters must be a dict of names and values, got {given!r:.100}")
     return {
         name: _known(notebook, name).check(value, f"{name} of {notebook.stem}")
         for name, value in given.items()
@@ -175,7 +181,7 @@ def read_yaml(path):
         return _load_yaml(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ParameterError(f"{path} cannot be read: {error}") from error
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         sentence = " ".join(str(error).split())
         raise ParameterError(f"{path} is not YAML: {sentence}") from error
 
@@ -242,7 +248,9 @@ def _fits(value, kind):
 def _check_json(value, name):
     """Refuse what a notebook's file cannot hold: NaN, a date, a key that is no string."""
     try:
-        same = json.loads(json.dumps(value, allow_nan=False)) == value
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        same = bool(text.encode()) and json.loads(text) == value  # encode refuses lone surrogates
+        same &= not isinstance(value, int) or abs(value) < 2**63  # more is no number in a table
     except (TypeError, ValueError, RecursionError):
         same = False
     if not same:

@@ -1,6 +1,7 @@
 """Where executed notebooks are kept: a file under a run's name is whole, or not there."""
 
 import contextlib
+import itertools
 import re
 import tempfile
 from pathlib import Path
@@ -28,6 +29,8 @@ class RunStore:
 
     def __init__(self, address):
         self.address = str(address)
+        if not self.address:
+            raise ParameterError("output must name a folder, got an empty name")
         self.is_remote = "://" in self.address
         self.folder = None if self.is_remote else Path(address)
 
@@ -49,7 +52,7 @@ class RunStore:
                 return []
             if not self.folder.is_dir():
                 raise ParameterError(f"{self.folder} is not a folder")
-            return sorted(p.name for p in self.folder.glob("*.ipynb") if p.name[0] != ".")
+            return sorted(p.name for p in self.folder.glob("*.ipynb") if ".partial" not in p.name)
         except OSError as error:
             raise ParameterError(f"{self.folder} cannot be read: {error.strerror}") from error
 
@@ -78,18 +81,20 @@ class RunStore:
             return
         self._write(f"{name}.ipynb", notebook.json())
         if not self.is_remote:  # where papermill cannot remove a file
-            self.path(f"{name}{FAILED}").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self.path(f"{name}{FAILED}").unlink()
 
     def keep_figures(self, notebook):
         """Write the figures of a run as PNG files, in a folder of the run's name."""
         folder = self.folder / notebook.about["run"]
-        names = []
+        taken = set()
         try:
             for name, content in notebook.figures:
-                name = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "figure"
-                names.append(name)
-                number = f"-{names.count(name)}" if names.count(name) > 1 else ""
-                with replacing(folder / f"{name}{number}.png") as partial:
+                name = re.sub(r"[^\w.-]+", "-", name).strip(".-")[:100] or "figure"
+                numbered = (f"{name}-{number}" for number in itertools.count(2))
+                name = next(n for n in itertools.chain([name], numbered) if n not in taken)
+                taken.add(name)
+                with replacing(folder / f"{name}.png") as partial:
                     partial.write_bytes(content)
         except OSError as error:
             raise StoreError(

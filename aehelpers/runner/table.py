@@ -108,7 +108,8 @@ def rows_in(address):
         if name.endswith(FAILED) and name.removesuffix(FAILED) in done:
             continue  # an earlier attempt
         notebook = store.read(name)
-        if notebook is None:
+        run = name.removesuffix(FAILED).removesuffix(".ipynb")
+        if notebook is None or notebook.about["run"] != run:  # a copy, perhaps
             logger.warning("%s is damaged, or is not a run: left out", store.path(name))
         else:
             rows.append(Row.of(notebook))
