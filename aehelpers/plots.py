@@ -280,6 +280,8 @@ def latent_scatter(codes, labels, class_names, *, marked=None):
             bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": color, "alpha": 0.85},
         )
     if marked is not None:
+        if len(marked) != 2:
+            raise ValueError(f"marked must be two numbers, got {marked}")
         point = f"({marked[0]:g}, {marked[1]:g})"
         axes.plot(*marked, "kx", ms=11, mew=2.5, ls="", label=point)
 

@@ -91,6 +91,13 @@ def test_the_same_run_is_planned_once(notebook):
     )
 
 
+def test_paths_may_be_strings(notebook, tmp_path):
+    (run,) = batch.plan([(str(notebook), {"epochs": 6})])
+    assert run.notebook == "01_first"
+    (row,) = batch.perform([(str(notebook), {"epochs": 6})], output=str(tmp_path / "runs"))
+    assert row.about["run"] == run.name
+
+
 def test_a_plan_asks_only_for_data_that_are_needed(notebook):
     asked = []
 

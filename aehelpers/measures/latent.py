@@ -31,13 +31,17 @@ def interpolate(a, b, steps, kind="linear"):
         If the codes are of different sizes, not finite or equal, or, for "spherical", one is 0 or
         they point in opposite directions.
     """
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    a, b = np.asarray(a), np.asarray(b)
+    if a.dtype.kind not in "buif" or b.dtype.kind not in "buif":
+        raise ValueError(f"both codes must be real numbers, got {a.dtype} and {b.dtype}")
+    a, b = np.float64(a), np.float64(b)
     check_int(1, steps=steps)
     check_choice(("linear", "spherical"), kind=kind)
     if a.shape != b.shape or a.ndim not in (1, 2):
         raise ValueError(f"both codes must have one shape, got {a.shape} and {b.shape}")
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise ValueError("both codes must be finite, got NaN or infinity")
+    largest = np.finfo(np.float32).max
+    if not ((np.abs(a) < largest).all() and (np.abs(b) < largest).all()):
+        raise ValueError("both codes must be finite in float32, got NaN, infinity or more")
     if (a == b).all(-1).any():
         raise ValueError("the codes must differ, got a code and itself")
     t = np.arange(1, steps + 1)[:, np.newaxis] / (steps + 1)
