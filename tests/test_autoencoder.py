@@ -234,8 +234,10 @@ def test_a_loss_that_the_user_names_sees_what_predict_gives(images):
     assert found["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-5)
 
 
-@pytest.mark.parametrize("noise_kind", ["gaussian", "masking", "salt_and_pepper"])
-@pytest.mark.parametrize("kind", [np.uint8, bool, np.int64])
+@pytest.mark.parametrize(
+    ("noise_kind", "kind"),
+    [("gaussian", np.uint8), ("masking", bool), ("salt_and_pepper", np.int64)],
+)
 def test_noise_on_images_of_zeros_and_ones(images, noise_kind, kind):
     bits = (images > 0.5).astype(kind)
     losses = []
@@ -247,8 +249,10 @@ def test_noise_on_images_of_zeros_and_ones(images, noise_kind, kind):
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
-@pytest.mark.parametrize("policy", ["float64", "mixed_float16", "mixed_bfloat16"])
-@pytest.mark.parametrize("noise_kind", ["gaussian", "masking", "salt_and_pepper"])
+@pytest.mark.parametrize(
+    ("policy", "noise_kind"),
+    [("float64", "masking"), ("mixed_float16", "salt_and_pepper"), ("mixed_bfloat16", "gaussian")],
+)
 def test_dtype_policies_of_keras(images, policy, noise_kind):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)

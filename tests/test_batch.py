@@ -332,7 +332,7 @@ if epochs == 3: sys.exit(0)
 def test_odd_results_and_early_exits_stop_no_batch(notebook, tmp_path):
     write_notebook(notebook, ODD, RECORD + "\nresults.table()", "results.table()")
     for _ in range(2):
-        table = batch.sweep(notebook, {"epochs": [1, 2, 3, 4]}, output=tmp_path / "runs")
+        table = batch.sweep(notebook, {"epochs": [1, 2, 3, 4]}, output=tmp_path / "runs", jobs=4)
     assert list(table["status"]) == ["done", "done", "failed", "done"]
     assert table["error"][2] == "cell 3: the notebook ended before its last cell"
     assert table["twice"][3] == 8.2
@@ -356,7 +356,7 @@ def test_a_log_that_cannot_be_written_stops_nothing(notebook, tmp_path, odd):
         (output / "log.txt").mkdir()
     else:
         (output / "log.txt").symlink_to("/dev/full")
-    command = sweep_command(notebook, output)
+    command = [*sweep_command(notebook, output)[:-2], "--jobs", "4"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert len(list(output.glob("*.ipynb"))) == 4

@@ -63,7 +63,7 @@ def test_a_cluster_that_does_not_answer():
     assert time.monotonic() - start < 15
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-x\r\n"])
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
 def test_what_answers_at_the_address_is_no_scheduler(answer):
     pytest.importorskip("distributed", reason="Dask is not installed: no cluster to test")
     with socket.create_server(("127.0.0.1", 0)) as server:

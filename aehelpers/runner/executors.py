@@ -116,10 +116,10 @@ def connect(address, describe):
 
 
 async def _shake_hands(address):
-    """Raise an error if no part of Dask answers; its client would try for 20 s, or without end."""
+    """Raise an error if no part of Dask answers; its client would try for 20 s or for ever."""
     from distributed.comm import connect
 
-    comm = await asyncio.wait_for(connect(address, timeout=5), 10)
+    comm = await asyncio.wait_for(connect(address, timeout=5), 5)
     comm.abort()
 
 
