@@ -34,7 +34,7 @@ def test_stop_ends_calls_that_have_begun_and_cancels_the_others():
     assert [future.result() for future in futures[:2]] == [True, True]
 
 
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
 def test_kernels_and_their_folder_end_with_the_process_that_started_them(tmp_path, sent):
     marks, scratch = tmp_path / "marks", tmp_path / "scratch"
     marks.mkdir()
