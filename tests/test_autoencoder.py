@@ -14,6 +14,8 @@ from aehelpers.models.autoencoder import Autoencoder, StackedDenoisingAutoencode
     ("arguments", "sentence"),
     [
         ({"hidden_sizes": []}, "hidden_sizes must name at least one layer, the code"),
+        ({"hidden_sizes": [32], "noise_range": (1, 0)}, "noise_range must be two numbers"),
+        ({"hidden_sizes": [32], "noise_range": (0, float("nan"))}, "noise_range must be two"),
         ({"hidden_sizes": [32, 0]}, "hidden_sizes must be integers"),
         ({"hidden_sizes": [2.5]}, "hidden_sizes must be integers"),
         ({"hidden_sizes": ["a"]}, "hidden_sizes must be integers"),

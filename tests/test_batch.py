@@ -207,6 +207,7 @@ if epochs == 4: import time; time.sleep(60)
         "cell 3: ZeroDivisionError: division by zero",  # its own value: nothing is injected
         None,
     ]
+    assert table["error"][2] == "cell 4: the kernel died (exit code 3)"
     kept = listing(tmp_path / "runs")
     assert sum(name.endswith(FAILED) for name in kept) == 5
     assert len(kept) == 6
@@ -360,6 +361,17 @@ def test_a_log_that_cannot_be_written_stops_nothing(notebook, tmp_path, odd):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert len(list(output.glob("*.ipynb"))) == 4
+
+
+def test_runs_go_on_where_nobody_reads_what_is_said(notebook, tmp_path):
+    output = tmp_path / "runs"
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(sweep_command(notebook, output), **pipes) as batch_run:
+        batch_run.stdout.close()
+        said = batch_run.stderr.read()
+    assert b"Traceback" not in said
+    assert len(list(output.glob("*.ipynb"))) == 4
+    assert len((output / "log.txt").read_text().splitlines()) == 4
 
 
 def test_names_that_are_long_hidden_or_links(notebook, tmp_path):

@@ -4,6 +4,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsRegressor
 
+from aehelpers.data import corruption
 from aehelpers.measures import inpainting
 
 COMPLETIONS = [
@@ -116,3 +117,14 @@ def test_completions_refuse(rng, complete):
             inpainting.ppca_completion(train, images, np.ones(4, bool), n_components=n_components)
     with pytest.raises(ValueError, match="n_neighbours must be an integer from 1 to 10, got 11"):
         inpainting.nearest_neighbours_completion(train, images, np.ones(4, bool), n_neighbours=11)
+
+
+def test_linear_completion_of_float32_images_is_summed_in_float64(digits):
+    """With a small ridge a sum in float32 is off by tenths, or not positive definite."""
+    observed = corruption.missing_half("bottom")
+    given = digits.x_train[:200], digits.x_test[:20], observed
+    single, double = (
+        inpainting.linear_completion(given[0].astype(kind), *given[1:], ridge=1e-7)
+        for kind in (np.float32, np.float64)
+    )
+    np.testing.assert_allclose(single, double, atol=1e-4)

@@ -77,8 +77,8 @@ class Autoencoder(EpochFit, keras.Model):
         most = np.inf if noise_kind == "gaussian" else 1
         check_number(0, most, **{f"noise_level of {noise_kind} noise": noise_level})
         low, high = noise_range
-        check_number(-1e30, high, **{"the least value of noise_range": low})
-        check_number(low, 1e30, **{"the largest value of noise_range": high})
+        if not -np.inf < low <= high < np.inf:
+            raise ValueError(f"noise_range must be two numbers, the least first, got {noise_range}")
         self.n_pixels, self.output_activation = n_pixels, output
         self.activation, self.code_activation = activation, code_activation
         self.noise_kind, self.noise_level = noise_kind, float(noise_level)

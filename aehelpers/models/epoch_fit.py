@@ -159,6 +159,7 @@ class EpochFit:
                 raise ValueError(
                     f"validation_split={share} leaves nothing to train or test on, of {len(x)} rows"
                 )
+            # By id: targets that are the inputs stay the same array.
             parts = {id(array): (array[:n_kept], array[n_kept:]) for array in data}
             data, held_out = zip(*(parts[id(array)] for array in data), strict=True)
             kwargs["validation_data"] = held_out

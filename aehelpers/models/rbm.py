@@ -318,7 +318,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             raise FloatingPointError(
                 f"the weights are not finite, or above {_LARGEST_WEIGHT:g}, after {when}; those "
                 f"from before it are kept: lower learning_rate (got {self.learning_rate:g}), "
-                f"momentum or weight_decay"
+                "momentum or weight_decay"
             )
         self.components_, self.intercept_hidden_, self.intercept_visible_ = state.parameters
         self._velocity = state.velocity

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import click
+from tqdm import tqdm
 
 import aehelpers
 from aehelpers import data, report
@@ -279,6 +280,14 @@ def _close(finished):
         sys.exit(1)
 
 
+class _Screen(logging.Handler):
+    """Lines above the bar; where nobody reads any more, the runs go on."""
+
+    def emit(self, record):
+        with contextlib.suppress(OSError, AttributeError):
+            tqdm.write(self.format(record))
+
+
 class _LogFile(logging.FileHandler):
     """A log file that stops nothing if it cannot be written."""
 
@@ -297,11 +306,7 @@ class _LogFile(logging.FileHandler):
 @contextlib.contextmanager
 def _log(output):
     """Show what the batch logs, and note it in `log.txt` beside the runs, if that is a folder."""
-    from tqdm.contrib.logging import logging_redirect_tqdm
-
-    screen = logging.StreamHandler(sys.stdout)
-    screen.handleError = lambda record: None  # nobody reads any more; the runs go on
-    handlers = [screen]
+    handlers = [_Screen()]
     if "://" not in output:
         # Opened with the first line: a refused request writes nothing.
         file = _LogFile(Path(output, "log.txt"), encoding="utf-8", delay=True)
@@ -313,8 +318,7 @@ def _log(output):
     for handler in handlers:
         batch.logger.addHandler(handler)
     try:
-        with logging_redirect_tqdm([batch.logger]):  # above the bar
-            yield
+        yield
     finally:
         batch.logger.propagate = True
         for handler in handlers:

@@ -143,7 +143,8 @@ class NotebookFile:
 
     def _count_cells(self):
         """How many code cells began, and how many there are."""
-        cells = [c for c in self.content["cells"] if c["cell_type"] == "code" and c["source"]]
+        code = [cell for cell in self.content["cells"] if cell["cell_type"] == "code"]
+        cells = [cell for cell in code if "".join(cell["source"]).strip()]  # a kernel skips others
         began = [cell["metadata"].get("papermill", {}).get("start_time") for cell in cells]
         return sum(moment is not None for moment in began), len(cells)
 
