@@ -73,6 +73,8 @@ class Results:
         """Record a number; `expected` takes the other fields of `Result`."""
         if any(item.name == name for item in self.items):
             raise ValueError(f"name must be new, got {name!r} a second time")
+        if name.endswith(" (mark)"):  # a column of the table of runs
+            raise ValueError(f"name must not end in (mark), got {name!r}")
         for key in ("at_least", "at_most"):  # a number of NumPy is none to JSON
             if expected.get(key) is not None:
                 expected[key] = float(expected[key])

@@ -155,6 +155,17 @@ def test_an_activation_that_no_output_has_is_refused_before_training():
         StackedDenoisingAutoencoder([16, 8], activation="selu")
 
 
+def test_targets_are_asked_for(images):
+    model = autoencoder.shallow(4)
+    for refused in (
+        lambda: model.fit(images),
+        lambda: model.evaluate(images),
+        lambda: model.fit(images, images, validation_data=images),
+    ):
+        with pytest.raises(ValueError, match=r"y must be the clean images, as in fit\(images"):
+            refused()
+
+
 def test_few_images_are_trained_on_in_smaller_batches(images):
     stack = StackedDenoisingAutoencoder([8, 4])
     assert len(stack.pretrain(images[:100], epochs=1)) == 2  # batches of 128 unless given

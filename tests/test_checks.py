@@ -15,6 +15,7 @@ from aehelpers.models import (
     StackedDenoisingAutoencoder,
     rbm_exact,
     rbm_likelihood,
+    tf,
     vae_bounds,
 )
 
@@ -57,6 +58,10 @@ def test_what_are_no_images(images, sentence):
             check_images(images, loosely=loosely)
 
 
+def batches(*arrays):
+    return tf.data.Dataset.from_tensor_slices(arrays if len(arrays) > 1 else arrays[0]).batch(5)
+
+
 def entrances():
     """Every function that takes images, with images in the place of each argument that does."""
     observed = data.missing_half("top")
@@ -88,11 +93,13 @@ def entrances():
         lambda x, y: autoencoder.fit(x, y, verbose=0),
         autoencoder.evaluate,
         lambda x, y: autoencoder.fit(X, X, verbose=0, validation_data=(x, y)),
+        lambda x, y: autoencoder.fit(batches(x, y), verbose=0),
     ]
     of_one = [
         autoencoder.predict,
         lambda x: stack.pretrain(x, epochs=1, verbose=0),
         lambda x: vae.fit(x, verbose=0),
+        lambda x: vae.fit(batches(x), verbose=0),
         lambda x: vae.fit(X, verbose=0, validation_data=x),
         *(vae.evaluate, vae.predict, vae.encode, vae.reconstruct, vae.active_units),
         lambda x: vae_bounds.negative_elbo(vae, x, 1),

@@ -221,6 +221,7 @@ def test_expand_refuses(grid, fixed, sentence):
         (BOMB, "is not YAML: its aliases make more than 1,000,000 elements"),
         ("a: " + "[" * 3000, "is not YAML"),
         ("a: 2024-13-45", "f.yaml is not YAML: month must be in"),
+        ("a: 1\nb: {c: 1, c: 2}", "f.yaml is not YAML: c is given twice"),
         ("a: !!python/object:os.system {}", "is not YAML"),
         ("\tx: 1", "is not YAML"),
     ],

@@ -56,6 +56,8 @@ def test_a_name_is_used_once():
     results.add("loss", 1.0)
     with pytest.raises(ValueError, match="'loss' a second time"):
         results.add("loss", 2.0)
+    with pytest.raises(ValueError, match=r"must not end in \(mark\), got 'loss \(mark\)'"):
+        results.add("loss (mark)", 2.0)
 
 
 def test_table():

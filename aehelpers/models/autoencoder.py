@@ -10,7 +10,7 @@ from aehelpers._checks import as_sizes, check_choice, check_images, check_number
 from aehelpers.data import NOISE_KINDS
 from aehelpers.models._backend import keras, tf
 from aehelpers.models._random import Random, corrupt
-from aehelpers.models.epoch_fit import EpochFit, cosine_schedule
+from aehelpers.models.epoch_fit import EpochFit, cosine_schedule, first_batch
 
 __all__ = ["Autoencoder", "StackedDenoisingAutoencoder", "deep", "denoising", "shallow"]
 
@@ -123,23 +123,29 @@ class Autoencoder(EpochFit, keras.Model):
         Raises
         ------
         ValueError
-            If the output is a sigmoid, and targets in an array lie outside [0, 1].
+            If there are no targets, or the output is a sigmoid and they lie outside [0, 1].
         """
-        self._check(x, y)
+        self._check_pair(x, y)
         held_out = kwargs.get("validation_data")
-        if isinstance(held_out, (tuple, list)):
-            self._check(*held_out[:2])
+        if held_out is not None:
+            self._check_pair(*(held_out[:2] if isinstance(held_out, (tuple, list)) else [held_out]))
         return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """Loss and metrics, averaged over images; arguments as in `keras.Model.evaluate`."""
-        self._check(x, y)
+        self._check_pair(x, y)
         return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """Reconstructions of images; arguments as in `keras.Model.predict`."""
-        self._check(x)
+        self._check(first_batch(x)[0])
         return super().predict(x, *args, **kwargs)
+
+    def _check_pair(self, images, targets=None):
+        images, targets = first_batch(images, targets)
+        if hasattr(images, "__array__") and targets is None:
+            raise ValueError("y must be the clean images, as in fit(images, images), got none")
+        self._check(images, targets)
 
     def _check(self, images, targets=None):
         """Check what is in arrays. Inputs may leave [0, 1] a little, under noise of the user's."""

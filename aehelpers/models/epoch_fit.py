@@ -203,6 +203,14 @@ def _as_tensor(array):
     return tf.constant(array, keras.config.floatx() if array.dtype.kind == "f" else None)
 
 
+def first_batch(x, y=None):
+    """Inputs and targets, of a `tf.data.Dataset` those of its first batch."""
+    if isinstance(x, tf.data.Dataset):
+        for batch in x.take(1):
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+    return x, y
+
+
 def as_list(callbacks):
     """Callbacks as a list, however `fit` got them."""
     if isinstance(callbacks, keras.callbacks.CallbackList):

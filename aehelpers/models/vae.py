@@ -24,7 +24,7 @@ from aehelpers._checks import (
 from aehelpers._files import replacing
 from aehelpers.models._backend import keras, tf
 from aehelpers.models._random import Random, binarize
-from aehelpers.models.epoch_fit import AT_ONCE, EpochFit, as_list, cosine_schedule
+from aehelpers.models.epoch_fit import AT_ONCE, EpochFit, as_list, cosine_schedule, first_batch
 
 __all__ = ["VAE", "KLWarmUp", "draw", "gaussian_kl", "train_or_load"]
 
@@ -294,7 +294,10 @@ class VAE(EpochFit, keras.Model):
     def _as_pair(self, images, y=None):
         """Images as inputs and as targets, without which Keras ignores the weights of samples."""
         if not (hasattr(images, "__array__") or isinstance(images, list)):
-            return images, y  # not an array
+            first, _ = first_batch(images)
+            if hasattr(first, "__array__"):
+                self.check_images(first)
+            return images, y
         if y is not None and y is not images:
             raise ValueError("y must be left out, for the targets of a VAE are its images")
         images = self.check_images(images)

@@ -186,8 +186,18 @@ def read_yaml(path):
         raise ParameterError(f"{path} is not YAML: {sentence}") from error
 
 
+class _Loader(yaml.SafeLoader):
+    def construct_mapping(self, node, deep=False):
+        """A dict, of which YAML would keep the last value where a key is given twice."""
+        keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        repeated = [key for key, times in keys.items() if times > 1]
+        if repeated:
+            raise yaml.YAMLError(f"{repeated[0]} is given twice")
+        return super().construct_mapping(node, deep)
+
+
 def _load_yaml(text):
-    content = yaml.safe_load(text)
+    content = yaml.load(text, _Loader)
     if _count(content, {}) > _MOST_ELEMENTS:
         raise yaml.YAMLError(f"its aliases make more than {_MOST_ELEMENTS:,} elements")
     return content
