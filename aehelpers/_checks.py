@@ -11,6 +11,7 @@ __all__ = [
     "check_finite",
     "check_images",
     "check_int",
+    "check_labels",
     "check_number",
     "check_same_shape",
     "did_you_mean",
@@ -119,6 +120,17 @@ def check_images(images, *, loosely=False, name="images"):
         hint = ": divide grey values by 255" if least >= 0 and 10 < most <= 255 else ""
         raise ValueError(f"{name} must lie in [0, 1], got values from {least} to {most}{hint}")
     return images
+
+
+def check_labels(labels, n_labels, n_classes):
+    """Labels as an array, or ValueError unless they are `n_labels` ints below `n_classes`."""
+    labels = np.asarray(labels)
+    fits = labels.shape == (n_labels,) and labels.dtype.kind in "iu"
+    if not (fits and ((labels >= 0) & (labels < n_classes)).all()):
+        got = f"{labels.dtype} of shape {labels.shape}"
+        got += f" from {labels.min()} to {labels.max()}" if fits and n_labels else ""
+        raise ValueError(f"labels must be {n_labels} ints from 0 to {n_classes - 1}, got {got}")
+    return labels
 
 
 def as_generator(seed):

@@ -22,7 +22,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from aehelpers._checks import check_choice, check_images, check_int
+from aehelpers._checks import (
+    check_choice,
+    check_finite,
+    check_images,
+    check_int,
+    check_labels,
+    check_number,
+)
 
 __all__ = [
     "Picture",
@@ -140,6 +147,8 @@ def image_rows(rows, *, titles=None):
     if len(set(counts.values())) != 1:
         raise ValueError(f"rows must hold equally many images, got {counts}")
     n = next(iter(counts.values()))
+    check_int(1, **{"the number of images": n})
+    _check_titles(titles, n)
     strip = np.concatenate([_mosaic(images, columns=n) for images in rows.values()])
     height, width = strip.shape
     margin = 0.75 if titles is not None else 0.1
@@ -172,6 +181,9 @@ def completion_grid(originals, given, completed):
         What each row is called, and the completions for each column.
     """
     n = len(originals)
+    fields = [*given.values(), *(by[share] for by in completed.values() for share in given)]
+    if not (n and fields[len(given) :]) or any(len(field) != n for field in fields):
+        raise ValueError(f"given and completed must hold {n} images each, and at least one")
     field_width = (WIDTH - 0.9) / len(given)
     field_height = field_width * 3 / n
     picture = Picture(WIDTH, len(completed) * (field_height + 0.1) + 0.3)
@@ -211,6 +223,13 @@ def path_grid(paths, ends, labels, *, class_names=None):
     """
     paths, ends, labels = np.asarray(paths), np.asarray(ends), np.asarray(labels)
     n, steps = paths.shape[:2]
+    if ends.shape != (n, 2) or labels.shape != (n, steps - 2):
+        raise ValueError(
+            f"ends and labels must have shapes {(n, 2)} and {(n, steps - 2)}, got {ends.shape} "
+            f"and {labels.shape}"
+        )
+    if class_names is not None:
+        check_labels(ends.ravel(), ends.size, len(class_names))
     cell = _SIDE + _GAP
     field = np.concatenate([_mosaic(path, columns=steps) for path in paths])
     picture = Picture(WIDTH, (WIDTH - 0.7) * n / steps + 0.35)
@@ -260,10 +279,10 @@ def latent_scatter(codes, labels, class_names, *, marked=None):
     marked : pair of float, optional
         A point that is marked with a cross.
     """
-    if len(labels) != len(codes) or np.max(labels) >= len(class_names):
-        raise ValueError(
-            f"labels must be one for each of {len(codes)} codes, below {len(class_names)}"
-        )
+    codes = np.asarray(codes)
+    if codes.ndim != 2 or codes.shape[1] != 2 or not len(codes):
+        raise ValueError(f"codes must have shape (n, 2), got {codes.shape}")
+    labels = check_labels(labels, len(codes), len(class_names))
     picture = Picture(7.6, 6.2)
     axes = picture.add_subplot()
     present = np.unique(labels)
@@ -309,6 +328,7 @@ def decoded_plane(images, values):
         The values that each unit takes.
     """
     n = len(values[0])
+    check_int(2, **{"the number of values": n})
     grid = np.reshape(_checked(images), (n, n, _SIDE, _SIDE))[
         ::-1
     ]  # the largest second unit on top
@@ -358,9 +378,9 @@ def signed_images(
     images = np.asarray(images)
     check_choice(("shared", "each"), scale=scale)
     check_int(1, columns=columns, **{"the number of images": len(images)})
+    check_finite(images=images)
+    _check_titles(titles, len(images))
     titles = [""] * len(images) if titles is None else list(titles)
-    if len(titles) != len(images):
-        raise ValueError(f"titles must be one for each of {len(images)} images, got {len(titles)}")
     ends = np.percentile(np.abs(images), 99.5, axis=None if scale == "shared" else 1)
     ends = np.broadcast_to(np.where(ends > 0, ends, 1.0), len(images))
     if scale == "each":
@@ -406,6 +426,12 @@ def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, ba
     empty = [label for label, values in series.items() if not len(values)]
     if empty or not series:
         raise ValueError(f"series must have values for each line, got none for {empty or series}")
+    for label, band in (bands or {}).items():
+        if label not in series or np.shape(band) != (2, len(series[label])):
+            raise ValueError(f"bands must be two values for each of a line, got others for {label}")
+    if log_x:
+        x = range(1, 1 + max(map(len, series.values()))) if x is None else x
+        check_number(0, above=True, **{f"x[{i}]": position for i, position in enumerate(x)})
     picture = Picture(WIDTH, 3.4)
     axes = picture.add_subplot()
     for order, (label, values) in enumerate(series.items()):
@@ -551,6 +577,11 @@ def _checked(images):
         raise ValueError(f"images must have shape (n, {_SIDE**2}), got {images.shape}")
     missing = np.isnan(images) if images.dtype.kind == "f" else False
     return np.where(missing, np.nan, check_images(np.where(missing, 0, images), loosely=True))
+
+
+def _check_titles(titles, n):
+    if titles is not None and len(titles) != n:
+        raise ValueError(f"titles must be one for each of {n} images, got {len(titles)}")
 
 
 def _color(label, order):

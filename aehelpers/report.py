@@ -51,12 +51,13 @@ class Result:
 
     @property
     def mark(self):
-        """✓ in the expected range, ✗ outside it or not a number, – not judged."""
+        """✓ in the expected range, ✗ outside it or not finite, – not judged."""
         if not self.judged:
             return NOT_JUDGED
         low = -math.inf if self.at_least is None else self.at_least
         high = math.inf if self.at_most is None else self.at_most
-        return IN_RANGE if low <= self.value <= high else OUT_OF_RANGE
+        fits = math.isfinite(self.value) and low <= self.value <= high
+        return IN_RANGE if fits else OUT_OF_RANGE
 
 
 @dataclass

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from aehelpers.models import VAE, autoencoder, keras, relu_by_hand
+from aehelpers.models import VAE, autoencoder, keras, relu_by_hand, tf
 from aehelpers.models.autoencoder import Autoencoder, StackedDenoisingAutoencoder
 
 
@@ -164,6 +164,23 @@ def test_targets_are_asked_for(images):
     ):
         with pytest.raises(ValueError, match=r"y must be the clean images, as in fit\(images"):
             refused()
+
+
+def test_pretraining_refuses_other_sizes_and_tells_of_divergence(images):
+    model = StackedDenoisingAutoencoder([4])
+    for given in (images[:, :40], images[:0]):
+        with pytest.raises(ValueError, match=r"images must have shape \(n, 784\), got"):
+            model.pretrain(given)
+    with pytest.raises(FloatingPointError, match="layer code diverged: lower peak, got 1e\\+30"):
+        model.pretrain(images, epochs=2, peak=1e30, verbose=0)
+
+
+def test_export_as_any_keras_model(images, tmp_path):
+    model = autoencoder.shallow(4)
+    model.export(tmp_path / "exported", verbose=False)
+    exported = tf.saved_model.load(tmp_path / "exported")
+    served = exported.serve(tf.constant(images))
+    np.testing.assert_allclose(served, model.predict(images), atol=1e-6)
 
 
 def test_few_images_are_trained_on_in_smaller_batches(images):

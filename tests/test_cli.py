@@ -212,7 +212,7 @@ MALFORMED = [
         "jobs must be an integer of at least 1, got 0",
     ),
     (["run", "1", "--jobs", "0"], "jobs must be an integer of at least 1, got 0"),
-    (["run", "1", "--jobs", "many"], "'many' is not a valid integer"),
+    (["run", "1", "--jobs", "many"], "'many' is neither a number nor auto"),
     (["run", "1", "--timeout", "-1"], "timeout must be a number above 0, got -1.0"),
     (["run", "1", "--figures", "--output", "s3://b"], "figures are written to a folder of this"),
     (["run", "1", "--output", "x" * 300], "cannot be read: File name too long"),
@@ -239,6 +239,7 @@ MALFORMED = [
     (["sweep", "1", "-f", "flat.yaml", "-g", "epochs=1"], "by --grid or by --file, not by both"),
     (["list", "9"], "'9' fits no notebook"),
     (["collect", "none"], "none holds no run of a notebook"),
+    (["collect", "none", "--picture", "a.png"], "--picture FILE needs --plot RESULT"),
     (["collect", "none", "--plot", "a"], "--plot RESULT and --against PARAMETER go together"),
 ]
 

@@ -32,6 +32,14 @@ def machine(tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_a_link_to_what_is_gone_is_named(machine, monkeypatch):
+    (machine / "own").mkdir()
+    (machine / "own" / "mnist").symlink_to(machine / "unmounted")
+    monkeypatch.setenv("AEHELPERS_DATA", str(machine / "own"))
+    with pytest.raises(data.DataError, match="own/mnist must be a folder that can be read"):
+        data.load("mnist")
+
+
 # The five places ---------------------------------------------------------------------------
 
 

@@ -116,3 +116,29 @@ def test_residuals_that_are_refused(rng):
             errors.residual_components(images, images / 2, n)
     with pytest.raises(ValueError, match="images must be at least two, got 1"):
         errors.residual_components(images[:1], images[:1] / 2, 1)
+
+
+def test_dead_units_are_those_that_never_open():
+    assert errors.dead_units([[0.0, 1.0, 0.0], [0.0, 0.0, 2.0]]).tolist() == [True, False, False]
+    for activations, sentence in (
+        ([[np.nan, 1.0]], "activations must be finite"),
+        (np.zeros((0, 2)), r"activations must have shape \(n, n_units\), got \(0, 2\)"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            errors.dead_units(np.asarray(activations))
+
+
+def test_differences_of_unsigned_integers_do_not_wrap_around():
+    values = np.array([1, 2], np.uint8), np.array([2, 2], np.uint8)
+    assert errors.largest_relative_difference(*values) == 0.5
+
+
+@pytest.mark.parametrize("labels", [[0, 10], [0, -1], [0.0, 1.0], [0]])
+def test_labels_that_no_class_has(labels):
+    with pytest.raises(ValueError, match="labels must be 2 ints from 0 to 9, got"):
+        errors.mean_by_class(np.ones(2), np.array(labels))
+
+
+def test_one_image_has_no_principal_components():
+    with pytest.raises(ValueError, match="the number of training images must be an integer of at"):
+        errors.pca_reconstructions(np.ones((1, 4)), np.ones((3, 4)), 1)

@@ -11,6 +11,23 @@ from aehelpers.runner.parameters import ParameterError
 from tests.small_notebooks import write_notebook
 
 
+def test_empty_tags_that_papermill_adds_change_nothing(notebook):
+    first = NotebookFile.read(notebook).source
+    content = nbformat.read(notebook, 4)
+    for cell in content["cells"]:
+        cell["metadata"].setdefault("tags", [])
+    nbformat.write(content, notebook)
+    assert NotebookFile.read(notebook).source == first
+
+
+def test_a_second_cell_of_parameters_is_refused(notebook):
+    content = nbformat.read(notebook, 4)
+    content["cells"].append(content["cells"][0])
+    nbformat.write(content, notebook)
+    with pytest.raises(ParameterError, match="01_first has 2 cells tagged parameters, not one"):
+        _ = NotebookFile.read(notebook).parameters
+
+
 @pytest.fixture
 def notebook(tmp_path):
     (tmp_path / "notebooks").mkdir()

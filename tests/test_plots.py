@@ -187,3 +187,45 @@ def test_a_model_keeps_its_colour(histories):
     of_lines = {line.get_label().split(",")[0]: line.get_color().lower() for line in lines}
     assert of_lines.items() <= of_bars.items()
     assert len(set(of_bars.values())) == 3
+
+
+PLANE, PIXELS = np.zeros((2, 2)), np.zeros((4, 784))
+PATHS = PIXELS.reshape(1, 4, 784)
+
+
+@pytest.mark.parametrize(
+    ("draw", "sentence"),
+    [
+        (lambda: plots.image_rows({"a": PIXELS[:0]}), "number of images must be an integer of at"),
+        (lambda: plots.image_rows({"a": PIXELS}, titles="abc"), "titles must be one for each of 4"),
+        (
+            lambda: plots.completion_grid(PIXELS, {"a": PIXELS}, {"b": {"a": PIXELS[:2]}}),
+            "given and completed must hold 4 images each",
+        ),
+        (lambda: plots.completion_grid(PIXELS, {"a": PIXELS}, {}), "and at least one"),
+        (lambda: plots.path_grid(PATHS, [[1, 2]], [[1]]), r"shapes \(1, 2\) and \(1, 2\), got"),
+        (
+            lambda: plots.path_grid(PATHS, [[1, 2]], [[1, 2]], class_names=["bag", "shoe"]),
+            "labels must be 2 ints from 0 to 1, got int64 of shape .2,. from 1 to 2",
+        ),
+        (lambda: plots.latent_scatter(PLANE, [0, -1], "ab"), "labels must be 2 ints from 0 to 1"),
+        (lambda: plots.latent_scatter(PLANE, [0], "ab"), "labels must be 2 ints from 0 to 1"),
+        (lambda: plots.latent_scatter(PLANE[:0], [], "ab"), r"codes must have shape \(n, 2\)"),
+        (lambda: plots.decoded_plane(PIXELS[:1], [[0], [0]]), "number of values must be an int"),
+        (lambda: plots.signed_images(PIXELS + np.inf, axis="a"), "images must be finite"),
+        (
+            lambda: plots.curves({"a": [1, 2]}, axis="y", bands={"a": ([0], [1])}),
+            "bands must be two values for each of a line, got others for a",
+        ),
+        (lambda: plots.curves({"a": [1]}, axis="y", bands={"b": ([0], [1])}), "others for b"),
+        (lambda: plots.curves({"a": [1]}, axis="y", x=[0], log_x=True), r"x\[0\] must be a number"),
+    ],
+)
+def test_what_does_not_fit_is_refused(draw, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        draw()
+
+
+def test_a_logarithmic_axis_counts_from_1_on():
+    axes = plots.curves({"a": [1, 2, 3]}, axis="y", log_x=True).axes[0]
+    assert list(axes.get_xticks()) == [1, 2, 3]

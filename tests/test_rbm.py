@@ -395,6 +395,18 @@ def test_pandas_in_and_out(digits):
     assert list(codes) == ["rbm0", "rbm1", "rbm2", "rbm3"]
     plain = RBM(4, n_iter=2, batch_size=20, random_state=0).fit(digits.x_train[:60])
     np.testing.assert_array_equal(plain.transform(digits.x_train[:60]), codes)
+    with pytest.raises(ValueError, match="feature names"):
+        model.complete(frame[frame.columns[::-1]], np.arange(784) < 400)
+
+
+def test_parameters_as_numpy_has_them(digits):
+    given = {"n_iter": np.int64(2), "n_steps": np.int32(2), "batch_size": np.int64(20)}
+    as_ints = {name: int(value) for name, value in given.items()}
+    fitted = [
+        RBM(n, random_state=0, **settings).fit(digits.x_train[:60])
+        for n, settings in ((np.int64(4), given), (4, as_ints))
+    ]
+    np.testing.assert_array_equal(*(rbm.components_ for rbm in fitted))
 
 
 def test_diverging_stops_and_keeps_what_was_good(digits):

@@ -1,6 +1,7 @@
 """Marks, the data stored in a notebook, and the source that is shown."""
 
 import json
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -49,6 +50,11 @@ def test_marks_print_no_measured_digits(capsys):
     results.add("loss", 0.271828, unit="nats", at_most=0.3)
     results.marks()
     assert capsys.readouterr().out == "✓ loss: at most 0.3 nats\n"
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_what_is_not_finite_is_never_in_range(value):
+    assert Result("loss", value).mark == "✗"
 
 
 def test_a_name_is_used_once():

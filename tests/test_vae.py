@@ -290,6 +290,9 @@ def test_trained_saves_and_starts_from_what_was_saved(digits, tmp_path):
     again = vae.train_or_load(make(), digits.x_train, epochs=9, start_from=tmp_path / "new")
     np.testing.assert_array_equal(*(m.reconstruct(digits.x_test[:3]) for m in (first, again)))
     assert again.learning_curve == first.learning_curve
+    copied = {"start_from": tmp_path / "new", "save_to": tmp_path / "copy"}
+    vae.train_or_load(make(), digits.x_train, epochs=9, **copied)
+    assert [path.name for path in (tmp_path / "copy").iterdir()] == ["two.keras"]
     assert len(again.learning_curve["kl"]) == 2
     with pytest.raises(ValueError, match=r"two.keras holds a VAE with hidden_sizes \[4\]"):
         vae.train_or_load(

@@ -189,6 +189,8 @@ def find(name):
                 arrays = sources.read_set(place.folder, FILES[name])
             except DataError as found:
                 error = found
+        elif place.required and os.path.lexists(place.folder):  # a link to what is not there
+            error = DataError(f"{place.folder} must be a folder that can be read")
         yield place, arrays, error
 
 

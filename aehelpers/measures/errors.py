@@ -7,7 +7,14 @@ from scipy.special import entr
 from sklearn.decomposition import PCA
 from sklearn.utils import gen_batches
 
-from aehelpers._checks import check_images, check_int, check_number, check_same_shape
+from aehelpers._checks import (
+    check_finite,
+    check_images,
+    check_int,
+    check_labels,
+    check_number,
+    check_same_shape,
+)
 
 __all__ = [
     "ResidualComponents",
@@ -74,6 +81,7 @@ def pca_reconstructions(x_train, x_test, n_components):
     """
     x_train = check_images(x_train, loosely=True, name="x_train")
     x_test = check_images(x_test, loosely=True, name="x_test")
+    check_int(2, **{"the number of training images": len(x_train)})
     check_int(1, min(x_train.shape), n_components=n_components)
     # This solver reads the images and leaves them as they are: no copy is needed.
     pca = PCA(n_components, svd_solver="covariance_eigh", copy=False).fit(x_train)
@@ -145,12 +153,16 @@ def dead_units(activations):
     -------
     bool array of shape (n_units,)
     """
-    return ~(np.asarray(activations) > 0).any(axis=0)
+    activations = np.asarray(activations)
+    if activations.ndim != 2 or not activations.size:
+        raise ValueError(f"activations must have shape (n, n_units), got {activations.shape}")
+    check_finite(activations=activations)
+    return ~(activations > 0).any(axis=0)
 
 
 def largest_relative_difference(values, reference):
     """max |a − b| / max |b|, of two arrays of one shape."""
-    values, reference = np.asarray(values), np.asarray(reference)
+    values, reference = np.float64(values), np.float64(reference)
     check_same_shape(values, reference)
     return float(np.abs(values - reference).max() / np.abs(reference).max())
 
@@ -160,6 +172,7 @@ def mean_by_class(values, labels, n_classes=10):
 
     NaN for a class without images.
     """
+    labels = check_labels(labels, len(values), n_classes)
     counts = np.bincount(labels, minlength=n_classes)
     sums = np.bincount(labels, values, n_classes)
     return np.divide(sums, counts, out=np.full(n_classes, np.nan), where=counts > 0)

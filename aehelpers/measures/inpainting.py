@@ -62,7 +62,7 @@ def nearest_neighbours_completion(x_train, images, observed, *, n_neighbours=10)
     check_int(1, len(x_train), n_neighbours=n_neighbours)
     means = [
         x_train[_nearest(x_train, images[rows], observed[rows], n_neighbours)].mean(1)
-        for rows in gen_batches(len(images), 1_000)
+        for rows in gen_batches(max(1, len(images)), 1_000)
     ]
     return np.where(observed, images, np.concatenate(means))
 
@@ -106,7 +106,7 @@ def ppca_completion(x_train, images, observed, *, n_components=100):
     # w wᵀ of each pixel; a matrix product adds up those that are observed.
     outer = (weights[:, :, np.newaxis] * weights[:, np.newaxis]).reshape(len(weights), -1)
     parts = []
-    for rows in gen_batches(len(images), 250):
+    for rows in gen_batches(max(1, len(images)), 250):
         deviations = np.where(observed[rows], images[rows] - pca.mean_, 0)
         precision = (observed[rows].astype(np.float64) @ outer).reshape(
             -1, n_components, n_components

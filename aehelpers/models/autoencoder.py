@@ -105,7 +105,7 @@ class Autoencoder(EpochFit, keras.Model):
         )
         if self.noise_level:
             self.seeds = keras.random.SeedGenerator()
-        self.built = True
+        self(keras.KerasTensor((None, n_pixels)))  # built, and fit to be exported
 
     def compile(self, optimizer="adam", loss="auto", **kwargs):
         """Configure training, with the loss that goes with the output unless `loss` is given."""
@@ -247,7 +247,9 @@ class StackedDenoisingAutoencoder(Autoencoder):
             One for each layer. Losses are of its own input, and not to be compared.
         """
         decoders = [layer for layer in reversed(self.decoder.layers) if layer.weights]
-        histories, values = [], np.asarray(images)
+        histories, values = [], check_images(images, loosely=self.output_activation != "sigmoid")
+        if values.shape[1] != self.n_pixels or not len(values):
+            raise ValueError(f"images must have shape (n, {self.n_pixels}), got {values.shape}")
         for layer, decoder in zip(self.encoder.layers, decoders, strict=True):
             small = self._small_autoencoder(layer, values)
             schedule = cosine_schedule(len(values), batch_size, epochs, peak=peak)
@@ -256,6 +258,8 @@ class StackedDenoisingAutoencoder(Autoencoder):
             layer.set_weights(small.encoder.layers[0].get_weights())
             decoder.set_weights(small.decoder.layers[0].get_weights())
             values = small.encoder.predict(values, verbose=0)  # clean, for the next layer
+            if not np.isfinite(values).all():
+                raise FloatingPointError(f"layer {layer.name} diverged: lower peak, got {peak:g}")
         return histories
 
     def _small_autoencoder(self, layer, values):

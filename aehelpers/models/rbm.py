@@ -24,7 +24,7 @@ from sklearn.base import (
 )
 from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names, check_is_fitted, validate_data
 
 from aehelpers import _progress
 from aehelpers._checks import check_finite, check_images, check_int
@@ -212,7 +212,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         n_steps = n_batches + (n_left > 0)
         rates = self._rates(self.n_iter * n_steps).reshape(self.n_iter, n_steps)
         work = 5 * X.size * self.n_components * self.n_iter * self.n_steps
-        compiled = work > _MULTIPLICATIONS_WORTH_COMPILING
+        compiled = bool(work > _MULTIPLICATIONS_WORTH_COMPILING)  # of NumPy it would be a tensor
         images = tf.constant(X)
         is_silent = not (self.verbose and _progress.is_watched())
         with _progress.bar(total=self.n_iter, unit="epoch", disable=is_silent) as bar:
@@ -592,6 +592,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _check_completion(self, images, observed):
         """Images with 0 where a pixel is missing, and a mask of the same shape."""
         check_is_fitted(self)
+        if hasattr(images, "columns"):
+            _check_feature_names(self, images, reset=False)
         images, observed = corruption.observed_part(images, observed)
         if images.shape[1] != self.n_features_in_:
             raise ValueError(

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import logsumexp, softmax
 from sklearn.utils import gen_batches
 
-from aehelpers._checks import check_int
+from aehelpers._checks import check_int, check_number
 from aehelpers.models import gibbs
 from aehelpers.models._backend import tf
 from aehelpers.models.rbm import check_rbm
@@ -194,6 +194,7 @@ def numeric_gradient(rbm, images, *, step=1e-4):
     gradient, only of the free energy and of ln Z, both in float64. For a small RBM.
     """
     images = _check_small(rbm, images)
+    check_number(0, above=True, step=step)
     parts = (rbm.components_, rbm.intercept_hidden_, rbm.intercept_visible_)
     parts = [part.astype(np.float64) for part in parts]
     (hidden,) = all_states(len(parts[1]))

@@ -161,7 +161,7 @@ class VAE(EpochFit, keras.Model):
         )
         self.seeds = keras.random.SeedGenerator()
         self._means = [keras.metrics.Mean(name=name) for name in ("loss", "reconstruction", "kl")]
-        self.built = True
+        self(keras.KerasTensor((None, n_pixels)))  # built, and fit to be exported
 
     # The model
 
@@ -428,23 +428,24 @@ def train_or_load(
     FileNotFoundError
         If there is none.
     """
-    if start_from:
-        return _load_like(model, Path(start_from, f"{model.name}.keras"))
     if save_to:  # an error now, not after training
         try:
             os.makedirs(save_to, exist_ok=True)
             tempfile.TemporaryFile(dir=save_to).close()
         except OSError as error:
             raise ValueError(f"save_to must be a folder to write to: {error}") from error
-    schedule = cosine_schedule(len(x_train), batch_size, epochs, peak=peak, warm_up=0.1)
-    model.compile(keras.optimizers.Adam(schedule))
-    model.fit(
-        x_train,
-        batch_size=batch_size,
-        epochs=epochs,
-        validation_data=held_out,
-        callbacks=list(callbacks),
-    )
+    if start_from:
+        model = _load_like(model, Path(start_from, f"{model.name}.keras"))
+    else:
+        schedule = cosine_schedule(len(x_train), batch_size, epochs, peak=peak, warm_up=0.1)
+        model.compile(keras.optimizers.Adam(schedule))
+        model.fit(
+            x_train,
+            batch_size=batch_size,
+            epochs=epochs,
+            validation_data=held_out,
+            callbacks=list(callbacks),
+        )
     if save_to:
         with replacing(Path(save_to, f"{model.name}.keras")) as path:
             model.save(path)

@@ -69,7 +69,12 @@ class _Jobs(click.ParamType):
     name = "N|auto"
 
     def convert(self, value, param, ctx):
-        return value if value == "auto" else click.INT.convert(value, param, ctx)
+        if str(value).lower() == "auto":
+            return "auto"
+        try:
+            return int(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor auto", param, ctx)
 
 
 def _together(*options):
@@ -91,7 +96,7 @@ _batch_options = _together(
     ),
     _option("--jobs", type=_Jobs(), default=1, help="Runs at a time; auto: as many as fit."),
     _option("--threads", type=int, metavar="N", help="Of each run; the cores divided by the jobs."),
-    _option("--timeout", type=float, metavar="SECONDS", help="The longest that a run may take."),
+    _option("--timeout", type=float, metavar="SECONDS", help="Stop a run that takes longer."),
     _option("--retries", type=int, default=1, metavar="N", help="For a run whose kernel died."),
     _option(
         "--scheduler",
@@ -215,11 +220,14 @@ def list_command(names, folder):
 @_option("--to", "path", metavar="FILE", help="Write the table there: .csv or .parquet.")
 @_option("--plot", metavar="RESULT", help="Draw this result ...")
 @_option("--against", metavar="PARAMETER", help="... against this parameter ...")
-@_option("--picture", metavar="FILE", default="collected.png", help="... into .png, .svg or .pdf.")
+@_option("--picture", metavar="FILE", help="... into .png, .svg or .pdf; else collected.png.")
 def collect_command(address, path, plot, against, picture):
     """Gather all runs in a folder into one table: parameters, results and marks."""
     if (plot is None) != (against is None):
         raise click.UsageError("--plot RESULT and --against PARAMETER go together")
+    if picture is not None and plot is None:
+        raise click.UsageError("--picture FILE needs --plot RESULT")
+    picture = picture or "collected.png"
     with _refusals():
         rows = table.rows_in(address)
         frame = table.table(rows)
@@ -275,7 +283,8 @@ def _close(finished):
         for row, path in finished
     ]
     head = ("notebook", *varied, "seconds", "result", "to look at")
-    click.echo(f"\n{report.Table(head, lines)!r}")
+    with contextlib.suppress(OSError):  # the runs are there, whether or not this can be written
+        click.echo(f"\n{report.Table(head, lines)!r}")
     if any(row.about["error"] is not None for row, _ in finished):
         sys.exit(1)
 

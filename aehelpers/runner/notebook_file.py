@@ -69,6 +69,9 @@ class NotebookFile:
         """The parameters that its cell declares, a dict of `Parameter` by name, in their order."""
         import papermill
 
+        tagged = [c for c in self.content["cells"] if "parameters" in c["metadata"].get("tags", ())]
+        if len(tagged) > 1:  # papermill would set those of the first, and the second undo it
+            raise ParameterError(f"{self.stem} has {len(tagged)} cells tagged parameters, not one")
         found = papermill.inspect_notebook(self.content).values()
         return {one["name"]: Parameter.declared(one) for one in found}
 
@@ -78,6 +81,8 @@ class NotebookFile:
         cells = [dict(cell) for cell in self.content["cells"]]
         for cell in cells:
             cell["metadata"] = _without(cell["metadata"], "papermill", "execution")
+            if not cell["metadata"].get("tags"):  # papermill puts empty ones everywhere
+                cell["metadata"].pop("tags", None)
             if cell["cell_type"] == "code":
                 cell |= {"outputs": [], "execution_count": None}
         metadata = {"kernelspec": self.content["metadata"]["kernelspec"]}
