@@ -117,6 +117,7 @@ def check_images(images, *, loosely=False, name="images"):
     low, high = (-10, 10) if loosely else (0, 1)
     least, most = (images.min(), images.max()) if images.size else (0, 0)
     if not (least >= low and most <= high):
+        check_finite(**{name: images})
         hint = ": divide grey values by 255" if least >= 0 and 10 < most <= 255 else ""
         raise ValueError(f"{name} must lie in [0, 1], got values from {least} to {most}{hint}")
     return images

@@ -181,6 +181,12 @@ def completion_grid(originals, given, completed):
         What each row is called, and the completions for each column.
     """
     n = len(originals)
+    for model, by_share in completed.items():
+        if set(by_share) != set(given):
+            raise ValueError(
+                f"completed must have images for each of {', '.join(given)}, got "
+                f"{', '.join(by_share) or 'none'} for {model}"
+            )
     fields = [*given.values(), *(by[share] for by in completed.values() for share in given)]
     if not (n and fields[len(given) :]) or any(len(field) != n for field in fields):
         raise ValueError(f"given and completed must hold {n} images each, and at least one")
@@ -282,6 +288,7 @@ def latent_scatter(codes, labels, class_names, *, marked=None):
     codes = np.asarray(codes)
     if codes.ndim != 2 or codes.shape[1] != 2 or not len(codes):
         raise ValueError(f"codes must have shape (n, 2), got {codes.shape}")
+    check_finite(codes=codes)
     labels = check_labels(labels, len(codes), len(class_names))
     picture = Picture(7.6, 6.2)
     axes = picture.add_subplot()

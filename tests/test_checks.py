@@ -44,7 +44,7 @@ def test_float32_is_not_copied_and_float64_is_kept_where_values_may_leave_the_ra
     ("images", "sentence"),
     [
         (GREY, r"must lie in \[0, 1\], got values from 0.0 to 25\d.0: divide grey values by 255"),
-        (np.full((2, 3), np.nan), r"must lie in \[0, 1\], got values from nan to nan"),
+        (np.full((2, 3), np.nan), "images must be finite, got NaN or infinity in "),
         (X[0], r"must have shape \(n, n_pixels\), got \(784,\)"),
         (X.reshape(-1, 28, 28), r"must have shape \(n, n_pixels\), got \(30, 28, 28\)"),
         (sparse.csr_matrix(X), "must be an array of numbers, got object values"),

@@ -141,7 +141,8 @@ def test_a_sweep_from_a_file(folder):
     assert "noise=0.001 epochs=7" in shown.output
 
 
-def test_run_in_place(folder):
+def test_run_in_place(folder, monkeypatch):
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://127.0.0.1:1")  # for other runs
     done = aehelpers("run", "1", "--in-place")
     assert done.exit_code == 0, done.output
     written = json.loads((folder / "notebooks" / "01_first.ipynb").read_text())
@@ -206,7 +207,7 @@ MALFORMED = [
     (["run", "1", "-f", "text.yaml"], "text.yaml must hold parameters with their values"),
     (["run", "1", "-f", "object.yaml"], "object.yaml is not YAML: "),
     (["run", "--in-place", "-p", "epochs=3"], "--in-place stores runs with the notebook's own"),
-    (["run", "--in-place", "--dry-run"], "--in-place stores runs with the notebook's own"),
+    (["run", "--in-place", "--dry-run"], "--in-place takes no --dry-run"),
     (
         ["run", "1", "--dry-run", "--jobs", "0"],
         "jobs must be an integer of at least 1, got 0",

@@ -203,6 +203,11 @@ PATHS = PIXELS.reshape(1, 4, 784)
             "given and completed must hold 4 images each",
         ),
         (lambda: plots.completion_grid(PIXELS, {"a": PIXELS}, {}), "and at least one"),
+        (
+            lambda: plots.completion_grid(PIXELS, {"a": PIXELS}, {"RBM": {"b": PIXELS}}),
+            "completed must have images for each of a, got b for RBM",
+        ),
+        (lambda: plots.latent_scatter(PLANE + np.nan, [0, 1], "ab"), "codes must be finite"),
         (lambda: plots.path_grid(PATHS, [[1, 2]], [[1]]), r"shapes \(1, 2\) and \(1, 2\), got"),
         (
             lambda: plots.path_grid(PATHS, [[1, 2]], [[1, 2]], class_names=["bag", "shoe"]),

@@ -148,10 +148,12 @@ def run_command(names, pairs, folder, file, in_place, **options):
     if not in_place:
         _perform([(path, given) for path in paths], **options)
         return
-    context = click.get_current_context()
-    others = [name for name in options if context.get_parameter_source(name).name != "DEFAULT"]
-    if given or others:
+    if given:
         raise click.UsageError("--in-place stores runs with the notebook's own parameters")
+    source = click.get_current_context().get_parameter_source
+    others = [name for name in options if source(name).name == "COMMANDLINE"]
+    if others:
+        raise click.UsageError(f"--in-place takes no --{others[0].replace('_', '-')}")
     finished = []
     for path in paths:
         with _refusals():

@@ -131,7 +131,8 @@ def collect(address):
     pandas.DataFrame
         A row for each run: notebook, run, status ("done" or "failed"), its parameters,
         its results, then their marks; which data sets were full or a sample, the
-        version of the package, seconds, and the error of a failed one. Lists stand as JSON.
+        version of the package, seconds, and the error of a failed one. Lists stand as JSON;
+        a result that is NaN or infinite is missing, with the mark ✗ if it is judged.
 
     Raises
     ------
