@@ -494,6 +494,8 @@ def learning_curves(histories, *, floors=(0.0, 0.0), axis="excess, nats per pixe
         ):
             if key in history.history:
                 losses = np.asarray(history.history[key]) - floor
+                if len(losses) != len(history.history["loss"]):
+                    raise ValueError(f"{key} of {label} must have a value for each epoch")
                 epochs = np.arange(1, len(losses) + 1)
                 axes.plot(epochs, losses, style, color=color, ms=4, label=f"{label}, {part}")
                 ends.append(f"{label}, {part}, from {losses[0]:.3f} to {losses[-1]:.3f}")

@@ -151,12 +151,18 @@ def layers(*models):
     Parameters
     ----------
     *models : keras.Model
-        Built ones, each with a name and a list of layers.
+        Built ones. Of one that is made of others, such as encoder and decoder, those are shown.
     """
-    rows = []
+    rows, parts = [], []
     for model in models:
+        parts += [part for part in model.layers if hasattr(part, "layers")] or [model]
+    for model in parts:
         for layer in model.layers:
-            shape = " × ".join("n" if size is None else str(size) for size in layer.output.shape)
+            outputs = layer.output if isinstance(layer.output, list) else [layer.output]
+            shape = ", ".join(
+                " × ".join("n" if size is None else str(size) for size in output.shape)
+                for output in outputs
+            )
             kind = type(layer).__name__
             rows.append((model.name, layer.name, kind, shape, f"{layer.count_params():,}"))
         rows.append((model.name, "in all", "", "", f"{model.count_params():,}"))
@@ -164,7 +170,7 @@ def layers(*models):
 
 
 def passed(results):
-    """How many of such results lie in their expected range, of how many that are judged."""
+    """How many results, as the data of `Results.table`, are in range, of how many judged."""
     judged = [item["mark"] for item in results if item["judged"]]
     return judged.count(IN_RANGE), len(judged)
 

@@ -104,14 +104,14 @@ def test_annealing_keeps_the_means(rng):
         return np.concatenate([p.sum(0) @ hidden, p.sum(1) @ visible])
 
     goal = means(*end)
-    base = gibbs.Parameters(end.weights[:0], *np.split(np.float32(logit(goal)), [4]))
-    for beta, parameters in ((0.0, base), (1.0, end)):
-        for bias, expected in zip(gibbs.biases_at(beta, end, base), parameters[1:], strict=True):
+    base = gibbs.Path(*np.split(np.float32(logit(goal)), [4]), 1.75)
+    for beta, biases in ((0.0, base[:2]), (1.0, end[1:])):
+        for bias, expected in zip(gibbs.biases_at(beta, end, base), biases, strict=True):
             np.testing.assert_allclose(bias, expected, atol=1e-5)
 
     for beta in (0.25, 0.5, 0.75):
         biases = gibbs.biases_at(beta, end, base)
-        line = (base[i] + beta * (end[i] - base[i]) for i in (1, 2))
+        line = (a + beta * (b - a) for a, b in zip(base[:2], end[1:], strict=True))
         moved, moved_on_line = (
             np.abs(means(beta * end.weights, *map(np.asarray, way)) - goal).max()
             for way in (biases, line)

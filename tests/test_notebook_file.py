@@ -20,6 +20,13 @@ def test_empty_tags_that_papermill_adds_change_nothing(notebook):
     assert NotebookFile.read(notebook).source == first
 
 
+@pytest.mark.parametrize("line", ["a: int | None = None"])
+def test_a_parameter_that_cannot_be_read_is_named(tmp_path, line):
+    path = write_notebook(tmp_path / "01_x.ipynb", declaration=f"epochs: int = 1\n{line}")
+    with pytest.raises(ParameterError, match=r"the line of \w in 01_x cannot be read: write NAME"):
+        _ = NotebookFile.read(path).parameters
+
+
 def test_a_second_cell_of_parameters_is_refused(notebook):
     content = nbformat.read(notebook, 4)
     content["cells"].append(content["cells"][0])
@@ -42,11 +49,14 @@ def notebook(tmp_path):
         (["2"], ["02_second"]),
         (["02"], ["02_second"]),
         (["12", "01_f"], ["12_last", "01_first"]),
+        (["7"], ["07-seventh"]),
     ],
 )
 def test_names_of_notebooks(notebook, names, found):
     for name in ("02_second", "12_last", "02_second.failed"):
         write_notebook(notebook.with_name(f"{name}.ipynb"))
+    if names == ["7"]:
+        write_notebook(notebook.with_name("07-seventh.ipynb"))
     assert [path.stem for path in find_notebooks(notebook.parent, names)] == found
 
 

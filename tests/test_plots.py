@@ -179,6 +179,12 @@ def test_learning_curves_draw_what_is_there_above_its_floor(histories):
     assert "nats per pixel" in axes.get_ylabel()
 
 
+def test_a_test_loss_of_few_epochs_is_refused():
+    few = SimpleNamespace(history={"loss": [3, 2, 1], "val_loss": [2]})
+    with pytest.raises(ValueError, match="val_loss of deep must have a value for each epoch"):
+        plots.learning_curves({"deep": few})
+
+
 def test_a_model_keeps_its_colour(histories):
     lines = plots.learning_curves(histories).axes[0].lines
     groups = {"PCA": [1.0], "deep": [2.0], "shallow": [3.0]}

@@ -505,7 +505,7 @@ def test_pickled_and_cloned(trained, digits):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (1.5, r"X must lie in \[0, 1\], got values from 0 to 1\.5"),
+        (1.5, r"(X|v|held_out) must lie in \[0, 1\], got values from 0 to 1\.5"),
         (-0.1, "from -0.1"),
         (np.nan, "NaN"),
     ],

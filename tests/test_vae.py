@@ -8,7 +8,7 @@ from scipy.special import expit, logsumexp
 from scipy.stats import norm
 
 from aehelpers.data import corruption
-from aehelpers.models import VAE, Autoencoder, keras, tf, vae
+from aehelpers.models import VAE, Autoencoder, keras, tf, vae, vae_bounds
 from aehelpers.models._random import Random
 from aehelpers.models.vae_bounds import (
     _log_likelihoods,
@@ -290,6 +290,10 @@ def test_trained_saves_and_starts_from_what_was_saved(digits, tmp_path):
     again = vae.train_or_load(make(), digits.x_train, epochs=9, start_from=tmp_path / "new")
     np.testing.assert_array_equal(*(m.reconstruct(digits.x_test[:3]) for m in (first, again)))
     assert again.learning_curve == first.learning_curve
+    with pytest.raises(TypeError, match=r"model must be a models\.VAE, got a Autoencoder"):
+        vae.train_or_load(Autoencoder([4]), digits.x_train, epochs=1)
+    with pytest.raises(TypeError, match=r"vae must be a models\.VAE, got a Autoencoder"):
+        vae_bounds.negative_elbo(Autoencoder([4]), digits.x_test[:2])
     copied = {"start_from": tmp_path / "new", "save_to": tmp_path / "copy"}
     vae.train_or_load(make(), digits.x_train, epochs=9, **copied)
     assert [path.name for path in (tmp_path / "copy").iterdir()] == ["two.keras"]

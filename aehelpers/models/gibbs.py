@@ -9,6 +9,7 @@ are the fastest. Random numbers follow from a seed, so that a run can be repeate
 """
 
 import functools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -17,25 +18,29 @@ from aehelpers.models._backend import tf
 from aehelpers.models._random import Random, binarize
 
 __all__ = [
+    "Annealed",
     "LearningRule",
     "LearningState",
     "Parameters",
-    "annealed_log_weights",
+    "Path",
+    "anneal",
     "annealing_step",
     "biases_at",
     "clamped_sweep",
     "complete",
+    "drift",
+    "explore",
     "free_energy",
     "hidden_given",
     "learn_epoch",
     "learning_step",
+    "resample",
     "run_chains",
     "sweep",
     "visible_given",
 ]
 
 OFFSET_RATE = 0.01  # share of a batch mean that enters an offset (Melchior et al. 2016)
-BIAS_POWER = 1.65  # exponent of the bias schedule; 1.5 to 1.75 are best for MNIST
 _DRAWS_WORTH_COMPILING = 2e7  # random numbers in a call; XLA takes a second
 
 
@@ -202,14 +207,22 @@ def complete(parameters, visible, observed, n_sweeps, burn_in, random):
 # Annealed importance sampling
 
 
-def annealing_step(parameters, base, old, new, visible, n_sweeps, random):
+class Path(NamedTuple):
+    """The way from independent units, with these biases, to an RBM, whose W grows as β."""
+
+    hidden_bias: tf.Tensor
+    visible_bias: tf.Tensor
+    power: tf.Tensor
+
+
+def annealing_step(parameters, path, old, new, visible, n_sweeps, random):
     """From β = old to new: what is added to ln w of each chain, and its visible state after.
 
     ln p*(v; β) = a(β)·v + Σ softplus(b(β) + βWv). The weight is taken first, then Gibbs
     sweeps at the new β are made (Neal 2001).
     """
-    old_hidden, old_visible = biases_at(old, parameters, base)
-    new_hidden, new_visible = biases_at(new, parameters, base)
+    old_hidden, old_visible = biases_at(old, parameters, path)
+    new_hidden, new_visible = biases_at(new, parameters, path)
     total = tf.matmul(visible, parameters.weights, transpose_b=True)
     before, after = old_hidden + old * total, new_hidden + new * total
     gain = tf.linalg.matvec(visible, new_visible - old_visible)
@@ -222,25 +235,38 @@ def annealing_step(parameters, base, old, new, visible, n_sweeps, random):
     return gain, random.bernoulli(visible_given(at_new, hidden))
 
 
-def biases_at(beta, parameters, base):
-    """b(β) and a(β) of annealing, from those of `base` to those of the RBM.
+def biases_at(beta, parameters, path):
+    """b(β) and a(β) of annealing, from those of independent units to those of the RBM.
 
-    A trained RBM has about the means μ and λ of `base`. If they stay the same along the
-    path, chains find the modes before the modes separate. Written with centered units, the
-    interaction is β(h − λ)·W(v − μ), and to second order the means stay the same if the
-    centered biases, b + Wμ and a + Wᵀλ, move with β² (Plefka 1982). Near β = 1 that is too
-    late: `BIAS_POWER` lies between 2 and the straight line.
+    The independent units have about the means μ and λ of the RBM. If they stay the same
+    along the path, chains find the modes before the modes separate. Written with centered
+    units, the interaction is β(h − λ)·W(v − μ), and to second order the means stay the same
+    if the centered biases, b + Wμ and a + Wᵀλ, move with β² (Plefka 1982). With large
+    weights another `power` of β keeps them better; `drift` measures it.
     """
-    visible_mean, hidden_mean = tf.sigmoid(base.visible_bias), tf.sigmoid(base.hidden_bias)
+    visible_mean, hidden_mean = tf.sigmoid(path.visible_bias), tf.sigmoid(path.hidden_bias)
     by_visible = tf.linalg.matvec(parameters.weights, visible_mean)
     by_hidden = tf.linalg.matvec(parameters.weights, hidden_mean, transpose_a=True)
-    share = beta**BIAS_POWER
-    hidden_way = parameters.hidden_bias + by_visible - base.hidden_bias
-    visible_way = parameters.visible_bias + by_hidden - base.visible_bias
+    share = beta**path.power
+    hidden_way = parameters.hidden_bias + by_visible - path.hidden_bias
+    visible_way = parameters.visible_bias + by_hidden - path.visible_bias
     return (
-        base.hidden_bias + share * hidden_way - beta * by_visible,
-        base.visible_bias + share * visible_way - beta * by_hidden,
+        path.hidden_bias + share * hidden_way - beta * by_visible,
+        path.visible_bias + share * visible_way - beta * by_hidden,
     )
+
+
+def resample(log_weights, visible, families, random):
+    """As many chains, each drawn in proportion to its weight: some twice, some not at all.
+
+    At evenly spaced points of the cumulated weights, which adds the least noise (Kitagawa
+    1996). What is drawn is told by its family: the number of the chain that it began as.
+    """
+    n = len(visible)
+    places = (tf.range(n, dtype=tf.float64) + random.uniform_like(log_weights[:1])) / n
+    shares = tf.cumsum(tf.nn.softmax(log_weights))
+    chosen = tf.minimum(tf.searchsorted(shares, places), n - 1)
+    return tf.gather(visible, chosen), tf.gather(families, chosen)
 
 
 # Programs: each is traced once for arguments of one shape
@@ -285,17 +311,68 @@ def _program(function, compiled):
     return tf.function(function, jit_compile=compiled)
 
 
-@tf.function(jit_compile=True)
-def annealed_log_weights(parameters, base, betas, visible, n_sweeps, seed):
-    """Sum of ln p*(v; β₊) − ln p*(v; β) along `betas`, for each chain, in float64.
+class Annealed(NamedTuple):
+    """Chains at the end of annealing.
 
-    p* is that of `base`, whose units are independent, at β = 0, and the RBM's at β = 1.
+    A chain's weight is exp(`log_weights` + `log_mean`): Z of the RBM over that of the
+    independent units is the mean weight. `families` tells which chain each began as;
+    `n_resamplings` how often chains were drawn anew.
     """
-    random = Random(seed, compiled=True)
-    log_weights = tf.zeros([len(visible)], tf.float64)
+
+    visible: tf.Tensor
+    log_weights: tf.Tensor
+    log_mean: tf.Tensor
+    families: tf.Tensor
+    n_resamplings: tf.Tensor
+
+
+@tf.function(jit_compile=True)
+def anneal(parameters, path, betas, visible, n_sweeps, seed, resampling):
+    """Take chains along `betas`, from independent units at 0 to the RBM at 1.
+
+    With `resampling` they are drawn anew when half of their number would do, as far as the
+    weights tell: when (Σw)² / Σw² < n / 2 (Del Moral, Doucet and Jasra 2006).
+    """
+    random, n = Random(seed, compiled=True), len(visible)
+    log_weights, log_mean = tf.zeros([n], tf.float64), tf.zeros([], tf.float64)
+    families, n_resamplings = tf.range(n), 0
     for step in tf.range(len(betas) - 1):
+        random_of_step = random.fold_in(step)
+        effective = 1 / tf.reduce_sum(tf.nn.softmax(log_weights) ** 2)
+        if resampling and effective < n / 2:
+            visible, families = resample(log_weights, visible, families, random_of_step)
+            log_mean += tf.reduce_logsumexp(log_weights) - math.log(n)
+            log_weights = tf.zeros_like(log_weights)
+            n_resamplings += 1
         gain, visible = annealing_step(
-            parameters, base, betas[step], betas[step + 1], visible, n_sweeps, random.fold_in(step)
+            parameters, path, betas[step], betas[step + 1], visible, n_sweeps, random_of_step
         )
         log_weights += tf.cast(gain, tf.float64)
-    return log_weights
+    return Annealed(visible, log_weights, log_mean, families, n_resamplings)
+
+
+@tf.function(jit_compile=True)
+def explore(parameters, hidden, n_sweeps, seed):
+    """The hidden states of chains after each sweep, shape (n_sweeps, n_chains, n_hidden)."""
+    random = Random(seed, compiled=True)
+    states = tf.TensorArray(tf.float32, n_sweeps, element_shape=hidden.shape)
+    for step in tf.range(n_sweeps):
+        hidden = sweep(parameters, hidden, random.fold_in(step))
+        states = states.write(step, hidden)
+    return states.stack()
+
+
+@tf.function(jit_compile=True)
+def drift(parameters, path, betas, hidden, n_sweeps, seed):
+    """How far the means of hidden units stray along a path from where they begin.
+
+    The mean square over units and `betas`, of chains that are not weighted.
+    """
+    random, means, total = Random(seed, compiled=True), tf.sigmoid(path.hidden_bias), 0.0
+    for step in tf.range(len(betas)):
+        random_of_step, beta = random.fold_in(step), betas[step]
+        at_beta = Parameters(beta * parameters.weights, *biases_at(beta, parameters, path))
+        for number in tf.range(n_sweeps):
+            hidden = sweep(at_beta, hidden, random_of_step.fold_in(number))
+        total += tf.reduce_mean((tf.reduce_mean(hidden, 0) - means) ** 2)
+    return total / len(betas)

@@ -202,7 +202,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         with self._rollback_on_error():
             X = self._check_images(X, reset=True)
             if held_out is not None:
-                held_out = self._check_images(held_out, reset=False)
+                held_out = self._check_images(held_out, reset=False, name="held_out")
         rng = self.random_state_ = check_random_state(self.random_state)
         state = self._begin(X, rng)
         self.history_ = {}
@@ -402,7 +402,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             In nats.
         """
         check_is_fitted(self)
-        v, h = np.float64(self._check_images(v, reset=False)), np.asarray(h, np.float64)
+        v, h = np.float64(self._check_images(v, reset=False, name="v")), np.asarray(h, np.float64)
         if h.ndim != 2 or h.shape[1] != len(self.components_):
             raise ValueError(f"h must have shape (n, {len(self.components_)}), got {h.shape}")
         check_finite(h=h)
@@ -459,7 +459,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         array of shape (n_samples, n_features), float32
         """
         check_is_fitted(self)
-        v = self._check_images(v, reset=False)
+        v = self._check_images(v, reset=False, name="v")
         check_int(1, sweeps=sweeps)
         if random_state is None:
             if not hasattr(self, "random_state_"):
@@ -565,14 +565,16 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def _check_images(self, X, *, reset, dtype=np.float32):
+    def _check_images(self, X, *, reset, dtype=np.float32, name="X"):
         """`X` as a dense array of finite values in [0, 1]."""
         X = validate_data(self, X, accept_sparse="csr", dtype=dtype, reset=reset)
         X = X.toarray() if issparse(X) else X
         low, high = X.min(), X.max()
         if low < -_ROUNDING or high > 1 + _ROUNDING:
             what = "Negative values in data: " if low < 0 else ""  # scikit-learn's words
-            raise ValueError(f"{what}X must lie in [0, 1], got values from {low:g} to {high:g}")
+            raise ValueError(
+                f"{what}{name} must lie in [0, 1], got values from {low:g} to {high:g}"
+            )
         # A MinMaxScaler leaves values a rounding error above 1.
         return np.clip(X, 0, 1) if low < 0 or high > 1 else X
 

@@ -428,6 +428,8 @@ def train_or_load(
     FileNotFoundError
         If there is none.
     """
+    if not isinstance(model, VAE):
+        raise TypeError(f"model must be a models.VAE, got a {type(model).__name__}")
     if save_to:  # an error now, not after training
         try:
             os.makedirs(save_to, exist_ok=True)

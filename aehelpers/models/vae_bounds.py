@@ -97,7 +97,7 @@ def negative_elbo(vae, images, draws=10, seed=0):
     Bound
     """
     check_int(1, draws=draws)
-    images = vae.check_images(images)
+    images = _check(vae, images)
     mean, log_var = vae.encode(images)
     log_p = np.zeros(len(images))
     for rows, of_draws, _ in _drawn(vae, images, mean, log_var, draws, seed):
@@ -123,12 +123,18 @@ def importance_weighted_bound(vae, images, k=5_000, seed=0):
     seed : int or numpy.random.Generator
     """
     check_int(1, k=k)
-    images = vae.check_images(images)
+    images = _check(vae, images)
     mean, log_var = vae.encode(images)
     log_sum = np.full(len(images), -np.inf)
     for rows, log_p, log_ratio in _drawn(vae, images, mean, log_var, k, seed):
         log_sum[rows] = np.logaddexp(log_sum[rows], log_sum_of_weights(log_p, log_ratio))
     return math.log(k) - log_sum
+
+
+def _check(vae, images):
+    if not hasattr(vae, "check_images"):
+        raise TypeError(f"vae must be a models.VAE, got a {type(vae).__name__}")
+    return vae.check_images(images)
 
 
 def _drawn(vae, images, mean, log_var, draws, seed):
@@ -168,7 +174,7 @@ def grid_log_likelihood(vae, images, limit=5.0, n=300):
     """
     if vae.latent_dim != 2:
         raise ValueError(f"vae must have two latent dimensions, got {vae.latent_dim}")
-    images = np.float64(vae.check_images(images))
+    images = np.float64(_check(vae, images))
     codes, values = plane_grid(n, -limit, limit)
     log_cell = np.log(values[:, 1] - values[:, 0]).sum() - math.log(2 * math.pi)
     total = np.full(len(images), -np.inf)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -88,6 +89,8 @@ class Run:
         notebook = NotebookFile.parse(text or self.source, self.notebook)
         if text is not None and error is None and not notebook.is_finished:
             error = "the notebook ended before its last cell"  # by sys.exit(0), perhaps
+        if error is not None:
+            error = re.sub(r"\x1b\[[0-9;]*m", "", error)  # colours
         if error is not None and text is not None:
             cell = notebook.last_cell
             error = f"{f'cell {cell}' if cell else 'before the first cell'}: {error}"

@@ -1,8 +1,10 @@
 """A notebook as an object that is read once; nothing else here knows how its JSON is made."""
 
+import ast
 import base64
 import json
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 
@@ -72,8 +74,14 @@ class NotebookFile:
         tagged = [c for c in self.content["cells"] if "parameters" in c["metadata"].get("tags", ())]
         if len(tagged) > 1:  # papermill would set those of the first, and the second undo it
             raise ParameterError(f"{self.stem} has {len(tagged)} cells tagged parameters, not one")
-        found = papermill.inspect_notebook(self.content).values()
-        return {one["name"]: Parameter.declared(one) for one in found}
+        found = {one["name"]: one for one in papermill.inspect_notebook(self.content).values()}
+        for name in _assigned("".join("".join(cell["source"]) for cell in tagged)):
+            if name not in found:
+                raise ParameterError(
+                    f"the line of {name} in {self.stem} cannot be read: write NAME: type = value, "
+                    "the type a word such as int"
+                )
+        return {name: Parameter.declared(one) for name, one in found.items()}
 
     @cached_property
     def source(self):
@@ -212,6 +220,17 @@ def find_notebooks(folder, names=()):
     return chosen
 
 
+def _assigned(source):
+    """The names that are set in a cell, at its left margin."""
+    try:
+        lines = ast.parse(source).body
+    except SyntaxError:  # the run will say so
+        return []
+    targets = [t for line in lines if isinstance(line, ast.Assign) for t in line.targets]
+    targets += [line.target for line in lines if isinstance(line, ast.AnnAssign)]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
 def _is_result(entry):
     kinds = {"name": str, "mark": str, "judged": bool, "value": int | float | None}
     return isinstance(entry, dict) and all(
@@ -225,8 +244,8 @@ def _is_file(name):
 
 def _fits(path, name):
     if name.isdecimal():
-        number = path.stem.partition("_")[0]
-        return number.isdecimal() and int(number) == int(name)
+        number = re.match(r"\d*", path.stem)[0]
+        return number != "" and int(number) == int(name)
     return bool(name) and path.name.startswith(name)
 
 

@@ -28,13 +28,12 @@ from aehelpers.models import (
     cosine_schedule,
     keras,
     negative_elbo,
-    rbm_exact,
-    rbm_likelihood,
     tf,
 )
 from aehelpers.models.vae_bounds import importance_weighted_bound
 from aehelpers.runner import batch
 from aehelpers.runner.notebook_file import find_notebooks
+from tests.benchmarks import ais
 from tests.small_notebooks import write_notebook
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -46,9 +45,13 @@ def main():
     parser.add_argument("--epochs", type=int, default=5, help="turns, the first one included")
     parser.add_argument("--only", choices=SECTIONS, help="one section of the measurements")
     parser.add_argument("--skip-notebooks", action="store_true", help="only the training loops")
+    parser.add_argument("--seeds", type=int, default=20, help="of each method and machine of ais")
+    parser.add_argument("--weights", metavar="FILE", help=".npz with W, b, a of an RBM: its ln Z")
     options = parser.parse_args()
+    if options.weights:
+        options.only = "ais"
 
-    skipped = {"likelihood"} | ({"notebooks"} if options.skip_notebooks else set())
+    skipped = {"likelihood", "ais"} | ({"notebooks"} if options.skip_notebooks else set())
     for section, measure in SECTIONS.items():
         if section == options.only or (options.only is None and section not in skipped):
             measure(options)
@@ -84,8 +87,6 @@ def rbm_section(options):
         images = data.load("mnist")
     print("\nRBM, 500 hidden units, batch 100, an epoch of MNIST")
     print(report.Table(RBM_HEAD, compare_rbms(images.x_train, options.epochs)))
-    print("\nAIS against the exact ln Z: 20 hidden units, 100 chains, 5,000 betas, in nats")
-    print(report.Table(AIS_HEAD, ais_rows(images.x_train)))
 
 
 def vae_section(options):
@@ -110,6 +111,16 @@ def likelihood_section(options):
     print(report.Table(("epochs", "seconds", "−ELBO", "bound", "±", "seconds"), [long_run(images)]))
 
 
+def ais_section(options):
+    """More than an hour: only when asked for."""
+    print("\nln Z by annealed importance sampling, in nats", flush=True)
+    if options.weights:
+        ais.of_weights(options.weights)
+        return
+    rows = ais.measure(options.seeds)
+    print(f"\n{ais.summary(rows)}\n\n{ais.TABLE}")
+
+
 def notebook_section(options):
     print("\nNotebooks with their defaults, kernel start included", flush=True)
     print(report.Table(("notebook", "seconds", "peak memory", "result"), run_notebooks()))
@@ -122,6 +133,7 @@ SECTIONS = {
     "vae": vae_section,
     "batch": batch_section,
     "likelihood": likelihood_section,
+    "ais": ais_section,
     "notebooks": notebook_section,
 }
 
@@ -237,32 +249,6 @@ def time_products(n_steps):
     start = time.perf_counter()
     products().numpy()
     return time.perf_counter() - start
-
-
-AIS_HEAD = ("sweeps at each β", "seed", "AIS less exact", "effective samples", "seconds")
-
-
-def ais_rows(x_train):
-    """Of the RBM that notebook 05 trains, with one sweep at each β and with five."""
-    rbm = RBM(
-        20,
-        learning_rate=0.2,
-        final_learning_rate=0.0,
-        weight_decay=0.0005,
-        batch_size=100,
-        n_chains=200,
-        n_iter=15,
-        random_state=0,
-    ).fit(x_train)
-    exact = rbm_exact.log_partition_exact(rbm)
-    rows = []
-    for n_sweeps, seed in itertools.product((1, 5), range(5)):
-        start = time.perf_counter()
-        found = rbm_likelihood.log_partition_ais(rbm, n_sweeps=n_sweeps, random_state=seed)
-        seconds = time.perf_counter() - start
-        size = f"{found.effective_sample_size:.0f}"
-        rows.append((n_sweeps, seed, f"{found.log_z - exact:+.3f}", size, f"{seconds:.1f}"))
-    return rows
 
 
 PEER = "Keras' fit"

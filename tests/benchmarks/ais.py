@@ -1,0 +1,303 @@
+"""Whether `log_partition_ais` tells the truth, on machines trained in many ways.
+
+ln Z of the small machines is known exactly; of the large ones a long run by two different
+paths is the reference. Half of the machines were trained after the method was chosen, and
+did not take part in the choice. Each method runs with many seeds: its bias, its spread, how
+often the truth lies within its stated errors, how often it warns, seconds.
+"""
+
+import contextlib
+import datetime
+import itertools
+import json
+import platform
+import time
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from scipy.special import expit, logit, logsumexp
+from sklearn.neural_network import BernoulliRBM
+
+from aehelpers import data, report
+from aehelpers._files import replacing
+from aehelpers.models import RBM, gibbs, rbm_exact, rbm_likelihood, tf
+from aehelpers.models._random import Random, draw_seed
+
+TABLE = Path(__file__).parents[2] / "docs" / "measured" / "ais.json"
+
+OURS = {  # as notebook 05 trains
+    "learning_rate": 0.2,
+    "final_learning_rate": 0.0,
+    "weight_decay": 0.0005,
+    "batch_size": 100,
+    "n_chains": 200,
+    "n_iter": 15,
+}
+PLAIN = {"batch_size": 100, "n_iter": 10, "centered": False}
+CD1, CD10, CD25 = ({"algorithm": "cd", "n_steps": k} for k in (1, 10, 25))
+
+# Name: whether it took part in the choice, what it learned from, and how.
+MACHINES = {
+    "PCD-1, as notebook 05": (True, "mnist", RBM(20, **OURS)),
+    "CD-1, grey": (True, "mnist", RBM(20, **PLAIN, **CD1, pixels="grey")),
+    "CD-10, thresholded": (
+        True,
+        "mnist",
+        RBM(16, **PLAIN, **CD10, learning_rate=0.05, pixels="thresholded"),
+    ),
+    "CD-25": (True, "mnist", RBM(20, **PLAIN, **CD25, learning_rate=0.05)),
+    "CD-1, centered, Fashion": (
+        True,
+        "fashion-mnist",
+        RBM(20, **CD1, n_iter=10, batch_size=100),
+    ),
+    "PCD-1, Fashion": (True, "fashion-mnist", RBM(18, **PLAIN, learning_rate=0.05)),
+    "scikit-learn": (
+        True,
+        "mnist",
+        BernoulliRBM(20, learning_rate=0.05, batch_size=100, random_state=0),
+    ),
+    "PCD-1, centered, 60 epochs": (
+        True,
+        "mnist",
+        RBM(18, learning_rate=0.5, n_iter=60, batch_size=100),
+    ),
+    "PCD-1, centered, much decay": (
+        True,
+        "mnist",
+        RBM(20, learning_rate=0.2, weight_decay=0.004, n_iter=10, batch_size=100),
+    ),
+    "CD-25, Fashion": (False, "fashion-mnist", RBM(18, **PLAIN, **CD25, learning_rate=0.05)),
+    "scikit-learn, Fashion": (
+        False,
+        "fashion-mnist",
+        BernoulliRBM(20, learning_rate=0.02, batch_size=50, random_state=0),
+    ),
+    "CD-10, centered, decay": (
+        False,
+        "mnist",
+        RBM(16, **CD10, weight_decay=0.001, n_iter=10, batch_size=100),
+    ),
+    "PCD-1, centered, 40 epochs, Fashion": (
+        False,
+        "fashion-mnist",
+        RBM(20, learning_rate=0.5, n_iter=40, batch_size=100),
+    ),
+    "PCD-1, thresholded": (False, "mnist", RBM(20, **PLAIN, pixels="thresholded")),
+    "CD-1, grey, momentum, Fashion": (
+        False,
+        "fashion-mnist",
+        RBM(17, **PLAIN, **CD1, momentum=0.5, pixels="grey"),
+    ),
+    "PCD-1, large steps, Fashion": (False, "fashion-mnist", RBM(20, **PLAIN, learning_rate=0.2)),
+    "CD-1, large steps": (False, "mnist", RBM(20, **PLAIN, **CD1, learning_rate=0.2)),
+    "PCD-1, as notebook 05, 100 units": (True, "mnist", RBM(100, **OURS)),
+    "PCD-1, as notebook 05, 500 units": (True, "mnist", RBM(500, **OURS)),
+    "CD-25, 500 units": (
+        True,
+        "mnist",
+        RBM(500, **PLAIN, **CD25, learning_rate=0.05, momentum=0.5, weight_decay=2e-4),
+    ),
+    "CD-25, momentum, 300 units": (
+        False,
+        "mnist",
+        RBM(300, **PLAIN, **CD25, learning_rate=0.05, momentum=0.9, weight_decay=2e-4),
+    ),
+}
+
+
+def here(rbm, _, seed, **settings):
+    """ln Z, its error, and whether there was a warning."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = rbm_likelihood.log_partition_ais(rbm, random_state=seed, **settings)
+    return found.log_z, found.standard_error, bool(caught)
+
+
+def straight(rbm, pixel_means, seed, n_chains=100, n_betas=5_000, n_sweeps=5):
+    """The peer: AIS as Salakhutdinov and Murray (2008), from the base rates of the images.
+
+    All parameters move in a straight line, chains are not resampled, the error is that of
+    the mean weight, and a warning is due below ten effective samples.
+    """
+    rng = np.random.RandomState(seed)
+    base = np.float32(logit(np.clip(pixel_means, 0.001, 0.999)))
+    visible = np.float32(rng.random_sample((n_chains, len(base))) < expit(base))
+    betas = np.linspace(0, 1, n_betas, dtype=np.float32)
+    start = base, betas, visible, np.int32(n_sweeps), draw_seed(rng)
+    log_weights = straight_weights(rbm._parameters(), *start).numpy()
+    weights = np.exp(log_weights - log_weights.max())
+    log_z = np.logaddexp(0, np.float64(base)).sum() + len(rbm.components_) * np.log(2)
+    log_z += logsumexp(log_weights) - np.log(n_chains)
+    error = weights.std(ddof=1) / weights.mean() / np.sqrt(n_chains)
+    return log_z, error, weights.sum() ** 2 / (weights**2).sum() < 10
+
+
+@tf.function(jit_compile=True)
+def straight_weights(parameters, base, betas, visible, n_sweeps, seed):
+    random, log_weights = Random(seed, compiled=True), tf.zeros([len(visible)], tf.float64)
+    weights, hidden_bias, visible_bias = parameters
+    for step in tf.range(len(betas) - 1):
+        random_of_step, old, new = random.fold_in(step), betas[step], betas[step + 1]
+        total = tf.matmul(visible, weights, transpose_b=True) + hidden_bias
+        gain = (new - old) * tf.linalg.matvec(visible, visible_bias - base)
+        gain += tf.reduce_sum(tf.nn.softplus(new * total) - tf.nn.softplus(old * total), 1)
+        log_weights += tf.cast(gain, tf.float64)
+        at_new = gibbs.Parameters(
+            new * weights, new * hidden_bias, (1 - new) * base + new * visible_bias
+        )
+        hidden = random_of_step.bernoulli(tf.sigmoid(new * total))
+        for number in tf.range(n_sweeps - 1):
+            hidden = gibbs.sweep(at_new, hidden, random_of_step.fold_in(number))
+        visible = random_of_step.bernoulli(gibbs.visible_given(at_new, hidden))
+    return log_weights
+
+
+METHODS = {
+    "here": here,
+    "here, 100 chains, 5,000 betas": lambda *of: here(*of, n_chains=100, n_betas=5_000),
+    "straight path": straight,
+}
+FEW_SEEDS = 5  # of the peers on large machines, which take long
+
+
+def measure(n_seeds, names=None):
+    """Train the machines one by one, run the methods on each, and write the table."""
+    rows = []
+    for name, (chosen_on, dataset, estimator) in MACHINES.items():
+        if names and name not in names:
+            continue
+        rbm, pixel_means = train(dataset, estimator)
+        truth, truth_error = reference(rbm, pixel_means)
+        about = {"machine": name, "units": len(rbm.components_), "chosen on": chosen_on}
+        about |= {"ln Z": truth, "its error": truth_error}
+        for method in METHODS:
+            n_runs = n_seeds if method == "here" or not truth_error else min(n_seeds, FEW_SEEDS)
+            rows.append(
+                about | {"method": method} | repeat(method, rbm, pixel_means, truth, n_runs)
+            )
+            print(line(rows[-1]), flush=True)
+            write(rows)
+    return rows
+
+
+def train(dataset, estimator):
+    """A machine as weights and biases alone, and the mean training image."""
+    with contextlib.redirect_stdout(None):
+        images = data.load(dataset).x_train
+    if isinstance(estimator, RBM):
+        estimator.set_params(random_state=0)
+    estimator.fit(images)
+    parts = estimator.components_, estimator.intercept_hidden_, estimator.intercept_visible_
+    return RBM.from_parameters(*parts), images.mean(0)
+
+
+def reference(rbm, pixel_means):
+    """ln Z, and its error: 0 where it is exact."""
+    if len(rbm.components_) <= 20:
+        return rbm_exact.log_partition_exact(rbm), 0.0
+    log_z, error, _ = here(rbm, None, 1_000, n_chains=4_000, n_betas=1_000)
+    other, other_error, _ = straight(rbm, pixel_means, 1_000, n_chains=1_000)
+    print(f"  reference {log_z:.3f} ± {error:.3f}, straight path {other:.3f} ± {other_error:.3f}")
+    return log_z, error
+
+
+def repeat(method, rbm, pixel_means, truth, n_seeds):
+    """What a method says with so many seeds, against the truth."""
+    start = time.perf_counter()
+    found = [METHODS[method](rbm, pixel_means, seed) for seed in range(n_seeds)]
+    seconds = (time.perf_counter() - start) / n_seeds
+    log_z, error, warned = map(np.array, zip(*found, strict=True))
+    off = np.abs(log_z - truth) / error
+    return {
+        "seeds": n_seeds,
+        "bias": float(log_z.mean() - truth),
+        "spread": float(log_z.std(ddof=1)),
+        "stated error": float(np.median(error)),
+        "within 1 error": float((off < 1).mean()),
+        "within 2 errors": float((off < 2).mean()),
+        "within 4 errors": float((off < 4).mean()),
+        "warned": float(warned.mean()),
+        "silent within 2": int((off < 2)[~warned].sum()),
+        "silent within 4": int((off < 4)[~warned].sum()),
+        "silent": int((~warned).sum()),
+        "seconds": seconds,
+    }
+
+
+def line(row):
+    return (
+        f"{row['machine']:36} {row['method']:30} bias {row['bias']:+7.3f}  "
+        f"spread {row['spread']:6.3f}  stated {row['stated error']:6.3f}  within 1, 2, 4: "
+        f"{row['within 1 error']:.2f} {row['within 2 errors']:.2f} {row['within 4 errors']:.2f}  "
+        f"warned {row['warned']:.2f}  {row['seconds']:.1f} s"
+    )
+
+
+def summary(rows):
+    """For each method and half of the small machines, the shares that count, as a `Table`."""
+    lines = []
+    small = [row for row in rows if not row["its error"]]
+    for method, chosen_on in itertools.product(METHODS, (True, False)):
+        group = [r for r in small if r["method"] == method and r["chosen on"] == chosen_on]
+        silent = sum(row["silent"] for row in group)
+        steady = [row["warned"] for row in group if row["spread"] < 0.3]
+        if silent and steady:
+            within = (sum(row[f"silent within {k}"] for row in group) / silent for k in (2, 4))
+            which = "took part in the choice" if chosen_on else "trained afterwards"
+            lines.append((method, which, len(group), *within, float(np.mean(steady))))
+    head = ("method", "small machines", "", "silent, within 2", "within 4", "warned if steady")
+    return report.Table(head, lines)
+
+
+def write(rows):
+    about = {
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{platform.system()}, {platform.machine()}",
+        "versions": {name: version(name) for name in ("tensorflow", "numpy", "scikit-learn")},
+    }
+    TABLE.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(TABLE) as partial:
+        partial.write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+
+
+def of_weights(path):
+    """Print ln Z of a machine that somebody brings, with its error and the warning."""
+    rbm = read_weights(path)
+    start = time.perf_counter()
+    found = rbm_likelihood.log_partition_ais(rbm, random_state=0)
+    seconds = time.perf_counter() - start
+    print(f"{path}: {rbm.components_.shape[0]} hidden units, {rbm.n_features_in_} pixels")
+    print(f"ln Z = {found.log_z:.3f} ± {found.standard_error:.3f} nats ({seconds:.0f} s)")
+    print(f"{found.found_share:.1%} of Z is a sum over states that were found")
+    if len(rbm.components_) <= 20:
+        print(f"exact: {rbm_exact.log_partition_exact(rbm):.3f}")
+
+
+def read_weights(path):
+    """The machine in a .npz file of W, hidden biases b and visible biases a.
+
+    Under these names, or under those of scikit-learn's `BernoulliRBM`. W may lie either
+    way round: the biases tell.
+    """
+    names = (
+        ("W", "b", "a"),
+        ("components_", "intercept_hidden_", "intercept_visible_"),
+    )
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"{path} cannot be read as a .npz file: {error}") from error
+    fitting = [three for three in names if arrays.keys() >= set(three)]
+    if not fitting:
+        raise SystemExit(f"{path} must hold W, b and a, got {', '.join(arrays) or 'nothing'}")
+    weights, hidden_bias, visible_bias = (arrays[name].squeeze() for name in fitting[0])
+    if weights.shape == (*visible_bias.shape, *hidden_bias.shape):
+        weights = weights.T
+    try:
+        return RBM.from_parameters(weights, hidden_bias, visible_bias)
+    except ValueError as error:
+        raise SystemExit(f"{path}: {error}") from error

@@ -1,0 +1,49 @@
+"""Machines that somebody brings to `make bench ARGS="--weights FILE"`, and the peer of AIS."""
+
+import numpy as np
+import pytest
+
+from aehelpers.models import rbm_exact
+from tests.benchmarks import ais
+from tests.machines import small_rbm
+
+
+def test_weights_are_read_either_way_round_and_under_either_names(tmp_path, rng):
+    rbm = small_rbm(rng, 7, 4)
+    w, b, a = rbm._parameters()
+    np.savez(tmp_path / "ours.npz", W=w.T, b=b[np.newaxis], a=a)
+    np.savez(
+        tmp_path / "theirs.npz", components_=w, intercept_hidden_=b, intercept_visible_=a, other=1
+    )
+    for name in ("ours.npz", "theirs.npz"):
+        for found, expected in zip(
+            ais.read_weights(tmp_path / name)._parameters(), (w, b, a), strict=True
+        ):
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "sentence"),
+    [
+        ({"W": np.ones((2, 3)), "b": np.ones(2)}, "must hold W, b and a, got W, b"),
+        ({"W": np.ones((2, 3)), "b": np.ones(4), "a": np.ones(3)}, "intercept_hidden must have"),
+        ({"W": np.full((2, 3), np.nan), "b": np.ones(2), "a": np.ones(3)}, "must be finite"),
+        (
+            {"W": np.array([[None, 1]]), "b": np.ones(1), "a": np.ones(2)},
+            "cannot be read as a .npz",
+        ),
+    ],
+)
+def test_weights_that_are_refused(tmp_path, arrays, sentence):
+    np.savez(tmp_path / "w.npz", **arrays)
+    with pytest.raises(SystemExit, match=sentence):
+        ais.read_weights(tmp_path / "w.npz")
+    with pytest.raises(SystemExit, match=r"cannot be read as a \.npz file"):
+        ais.read_weights(tmp_path / "none.npz")
+
+
+def test_the_peer_is_right_where_all_is_known(rng):
+    rbm = small_rbm(rng, 12, 6, scale=0.5)
+    log_z, error, warned = ais.straight(rbm, np.full(12, 0.5), 0, n_betas=200)
+    assert log_z == pytest.approx(rbm_exact.log_partition_exact(rbm), abs=4 * error)
+    assert not warned
