@@ -161,7 +161,7 @@ def image_rows(rows, *, titles=None):
     if titles is not None:
         axes.xaxis.tick_top()
         axes.set_xticks((np.arange(n) + 0.5) * cell, titles, rotation=40, ha="left", fontsize=8)
-    picture.alt = f"Rows of {n} images, from the top: {', '.join(rows)}."
+    picture.alt = f"Rows of {n} images, from the top: {', '.join(map(str, rows))}."
     return picture
 
 
@@ -430,6 +430,7 @@ def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, ba
     bands : dict of str to pair of sequences of float, optional
         For some of the lines the least and the largest values, between which it is shaded.
     """
+    series = {label: np.asarray(values) for label, values in series.items()}
     empty = [label for label, values in series.items() if not len(values)]
     if empty or not series:
         raise ValueError(f"series must have values for each line, got none for {empty or series}")
@@ -565,7 +566,7 @@ def pixel_map(maps, *, axis):
         _frameless(axes)
         axes.set_xticks([])
     picture.colorbar(shown, ax=grid, label=axis, fraction=0.05, pad=0.02)
-    picture.alt = f"{axis} at each of {_SIDE} by {_SIDE} pixels: {', '.join(maps)}."
+    picture.alt = f"{axis} at each of {_SIDE} by {_SIDE} pixels: {', '.join(map(str, maps))}."
     return picture
 
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import matplotlib as mpl
 import matplotlib.image
 import numpy as np
+import pandas as pd
 import pytest
 
 from aehelpers import plots
@@ -235,6 +236,13 @@ PATHS = PIXELS.reshape(1, 4, 784)
 def test_what_does_not_fit_is_refused(draw, sentence):
     with pytest.raises(ValueError, match=sentence):
         draw()
+
+
+def test_a_series_of_pandas_and_names_that_are_numbers():
+    series = pd.Series([1.0, 2, 3], index=[5, 6, 7])
+    assert "a from 1 to 3" in plots.curves({"a": series}, axis="y").alt
+    assert "5, 20" in plots.image_rows({5: PIXELS, 20: PIXELS}).alt
+    assert "5" in plots.pixel_map({5: PIXELS[0]}, axis="y").alt
 
 
 def test_a_logarithmic_axis_counts_from_1_on():

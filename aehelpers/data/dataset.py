@@ -65,6 +65,7 @@ class Dataset:
         labels : list of int
             At least one, each from 0 to the last class, none twice.
         """
+        labels = list(labels) if isinstance(labels, (set, frozenset)) else labels
         labels, allowed = np.atleast_1d(labels).tolist(), range(len(self.class_names))
         different = set(labels)
         if not labels or len(different) < len(labels) or not different <= set(allowed):

@@ -344,6 +344,8 @@ class VAE(EpochFit, keras.Model):
         Those whose mean varies over the images by more than 0.01 (Burda et al. 2015).
         """
         mean, _ = self.encode(images)
+        if len(mean) < 2:
+            raise ValueError(f"images must be at least two, got {len(mean)}")
         return mean.var(axis=0, dtype=np.float64) > _LEAST_ACTIVITY
 
     # Files
