@@ -117,3 +117,11 @@ def test_annealing_keeps_the_means(rng):
             for way in (biases, line)
         )
         assert moved < 0.5 * moved_on_line
+
+    start = np.float32(rng.random((200_000, 4)) < goal[:4])
+    betas = np.linspace(0, 1, 20, dtype=np.float32)
+    bent, on_line = (
+        gibbs.drift(end, base._replace(power=np.float32(power)), betas, start, 5, [1, 2]).numpy()
+        for power in (1.75, 1)
+    )
+    assert bent < 0.5 * on_line

@@ -539,8 +539,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         components : array of shape (n_components, n_features)
         intercept_hidden, intercept_visible : arrays of shape (n_components,) and (n_features,)
         pixel_means : array of shape (n_features,), optional
-            Means of the images it learned from, where completion and AIS start; σ of the
-            visible biases unless given.
+            Means of the images it learned from, where completion starts; σ of the visible
+            biases unless given.
         **parameters
             Of the estimator, for further training.
         """
