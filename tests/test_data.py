@@ -223,3 +223,10 @@ def test_of_classes_keeps_those_images_only(sample):
 def test_of_classes_refuses_what_are_no_classes(sample, labels):
     with pytest.raises(ValueError, match="labels must be different integers from 0 to 9"):
         sample.of_classes(labels)
+
+
+def test_classes_may_be_a_set():
+    sample = data.load("mnist-sample")
+    np.testing.assert_array_equal(
+        sample.of_classes({1, 5}).y_test, sample.of_classes([1, 5]).y_test
+    )

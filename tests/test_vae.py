@@ -508,3 +508,10 @@ def test_grey_and_binary_are_told_apart(digits):
     model = VAE(2, hidden_sizes=[4])
     assert negative_elbo(model, digits.x_test[:3], 1).pixels == "grey"
     assert negative_elbo(model, corruption.binarize(digits.x_test[:3], 0), 1).pixels == "binary"
+
+
+def test_one_image_tells_nothing_of_active_units(digits):
+    model = VAE(2, hidden_sizes=[4])
+    assert model.active_units(digits.x_test[:2]).shape == (2,)
+    with pytest.raises(ValueError, match="images must be at least two, got 1"):
+        model.active_units(digits.x_test[:1])
