@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pandas as pd
+import papermill
 import pytest
 
 from aehelpers import data
@@ -37,6 +38,17 @@ def same(table, other):
     """Whether two tables say the same but for the time that it took."""
     pd.testing.assert_frame_equal(table.drop(columns="seconds"), other.drop(columns="seconds"))
     return True
+
+
+def test_what_papermill_injected_once_does_not_stand_against_the_parameters(tmp_path):
+    """An executed notebook runs with the values that its run is labelled with."""
+    source = 'from aehelpers import report\nr = report.Results()\nr.add("twice", 2 * x)\nr.table()'
+    first = write_notebook(tmp_path / "n.ipynb", source, declaration="x: int = 1")
+    injected = tmp_path / "injected.ipynb"
+    papermill.execute_notebook(str(first), str(injected), {"x": 50}, progress_bar=False)
+    for given, x in (({}, 1), ({"x": 4}, 4)):
+        (row,) = batch.run(injected, given, output=tmp_path / f"runs{x}").to_dict("records")
+        assert (row["x"], row["twice"]) == (x, 2 * x)
 
 
 # Plans -------------------------------------------------------------------------------------

@@ -121,6 +121,41 @@ def test_a_notebook_of_an_old_format(notebook):
     assert NotebookFile.read(notebook).parameters["epochs"].default == 5
 
 
+def _old_format(content):
+    return nbformat.convert(nbformat.from_dict(content), 3)
+
+
+def _without_ids(content):
+    for cell in content["cells"]:
+        del cell["id"]
+    return content
+
+
+def _with_one_id(content):
+    for cell in content["cells"]:
+        cell["id"] = "same"
+    return content
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("change", [_old_format, _without_ids, _with_one_id])
+def test_a_notebook_is_the_same_each_time_it_is_read(tmp_path, change):
+    """Else a run of it would never be found again."""
+    path = write_notebook(tmp_path / "n.ipynb", "1 + 1", "2 + 2")
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    first, second = NotebookFile.read(path), NotebookFile.read(path)
+    assert first.source == second.source
+    ids = [cell["id"] for cell in json.loads(first.source)["cells"]]
+    assert len(set(ids)) == 3
+    assert NotebookFile.parse(first.source, "n").source == first.source
+
+
+def test_the_ids_of_cells_stay_where_they_fit(notebook):
+    ids = [cell["id"] for cell in json.loads(notebook.read_text())["cells"]]
+    source = json.loads(NotebookFile.read(notebook).source)
+    assert [cell["id"] for cell in source["cells"]] == ids
+
+
 def test_a_notebook_that_does_not_say_its_language(notebook):
     content = json.loads(notebook.read_text())
     del content["metadata"]["kernelspec"]

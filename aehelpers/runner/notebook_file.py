@@ -59,6 +59,10 @@ class NotebookFile:
         content = nbformat.from_dict(json.loads(text))
         if content["nbformat"] != 4:
             content = nbformat.convert(content, 4)
+            for cell in content["cells"]:
+                cell.pop("id", None)  # drawn at random
+        if content.get("nbformat_minor", 0) >= 5:
+            _complete_ids(content["cells"])
         # papermill needs the language, which not every editor writes.
         kernel = nbformat.from_dict({"name": "python3", "display_name": "Python 3"})
         kernel = content["metadata"].setdefault("kernelspec", kernel)
@@ -85,8 +89,14 @@ class NotebookFile:
 
     @cached_property
     def source(self):
-        """The notebook as JSON without outputs: what is run, and what a run's digest is of."""
-        cells = [dict(cell) for cell in self.content["cells"]]
+        """The notebook as JSON without outputs: what is run, and what a run's digest is of.
+
+        Also without the cell that papermill put there if this is the notebook of a run: its
+        values would stand where no others are injected.
+        """
+        tags = [cell["metadata"].get("tags", ()) for cell in self.content["cells"]]
+        pairs = zip(self.content["cells"], tags, strict=True)
+        cells = [dict(cell) for cell, tags in pairs if "injected-parameters" not in tags]
         for cell in cells:
             cell["metadata"] = _without(cell["metadata"], "papermill", "execution")
             if not cell["metadata"].get("tags"):  # papermill puts empty ones everywhere
@@ -229,6 +239,15 @@ def _assigned(source):
     targets = [t for line in lines if isinstance(line, ast.Assign) for t in line.targets]
     targets += [line.target for line in lines if isinstance(line, ast.AnnAssign)]
     return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def _complete_ids(cells):
+    """Give cells without an id of their own one that is the same at every reading."""
+    seen = set()
+    for number, cell in enumerate(cells):
+        if cell.get("id") is None or cell["id"] in seen:
+            cell["id"] = f"cell-{number}"
+        seen.add(cell["id"])
 
 
 def _is_result(entry):
