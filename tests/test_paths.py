@@ -47,6 +47,14 @@ def test_classifier_where_the_cache_is_damaged_or_closed(few, cache, monkeypatch
     assert len(trained) == 2
 
 
+def test_classifier_refuses_labels_without_a_class(few, cache):
+    """Keras would train to NaN without a word, and the cache would keep it."""
+    above = dataclasses.replace(few, y_train=few.y_train + 1)
+    with pytest.raises(ValueError, match=r"labels must be 900 ints from 0 to 9, .* from 1 to 10"):
+        classifier.image_classifier(above)
+    assert not cache.exists()
+
+
 def test_classifier_does_not_change_what_comes_after(few, cache):
     """Whether it was trained or read, the caller draws the same random numbers."""
     drawn = []

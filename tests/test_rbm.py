@@ -362,6 +362,18 @@ def test_partial_fit_goes_on_from_fit(digits):
     assert alone.transform(digits.x_test[:3]).shape == (3, 6)
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"algorithm": "PCD"}, {"pixels": "Sampled"}, {"momentum": 1.5}, {"learning_rate": -1}]
+)
+def test_partial_fit_after_fit_checks_parameters(digits, wrong):
+    """A word that is none of those allowed would quietly be another algorithm."""
+    model = RBM(4, batch_size=10, n_iter=1, random_state=0).fit(digits.x_train[:50])
+    before = model.components_
+    with pytest.raises(ValueError, match=f"The '{next(iter(wrong))}' parameter of RBM must be"):
+        model.set_params(**wrong).partial_fit(digits.x_train[:10])
+    assert model.components_ is before
+
+
 def test_no_epochs_leave_the_first_weights(digits):
     model = RBM(4, n_iter=0, random_state=0).fit(digits.x_train[:30])
     assert 0 < np.abs(model.components_).max() < 0.1

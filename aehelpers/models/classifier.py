@@ -6,6 +6,7 @@ import random
 
 import numpy as np
 
+from aehelpers._checks import check_labels
 from aehelpers._files import replacing
 from aehelpers.data import sources
 from aehelpers.models._backend import keras
@@ -37,6 +38,7 @@ def image_classifier(dataset):
     keras.Model
         Its `predict` gives the probability of each class, shape (n, n_classes).
     """
+    check_labels(dataset.y_train, len(dataset.x_train), len(dataset.class_names))
     start = [keras.initializers.GlorotUniform(seed=seed) for seed in range(2)]
     model = Classifier(
         [

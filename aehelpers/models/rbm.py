@@ -245,6 +245,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             Itself.
         """
         first = not hasattr(self, "components_")
+        self._validate_params()  # which scikit-learn does not, once it is fitted
         with self._rollback_on_error():
             X = self._check_images(X, reset=first)
         if not hasattr(self, "random_state_"):
