@@ -42,6 +42,18 @@ def test_weights_that_are_refused(tmp_path, arrays, sentence):
         ais.read_weights(tmp_path / "none.npz")
 
 
+def test_a_method_is_judged_by_its_errors_and_that_of_the_reference(monkeypatch):
+    """Runs 0, 3, 5 and 30 off; the last has warned. Both errors: 2 beside √3 are √7."""
+    runs = [(10.0, 2.0, False), (13.0, 2.0, False), (15.0, 2.0, False), (40.0, 2.0, True)]
+    monkeypatch.setitem(ais.METHODS, "known", lambda rbm, means, seed: runs[seed])
+    row = ais.repeat("known", None, None, (10.0, 3**0.5), 4)
+    assert (row["bias"], row["stated error"], row["warned"]) == (9.5, 2, 0.25)
+    assert row["spread"] == pytest.approx(np.std([10, 13, 15, 40], ddof=1))
+    assert [row[f"within {k}"] for k in ("1 error", "2 errors", "4 errors")] == [0.25, 0.75, 0.75]
+    assert (row["silent"], row["silent within 2"], row["silent within 4"]) == (3, 3, 3)
+    assert row["farthest silent"] == pytest.approx(5 / 7**0.5)
+
+
 def test_the_peer_is_right_where_all_is_known(rng):
     rbm = small_rbm(rng, 12, 6, scale=0.5)
     log_z, error, warned = ais.straight(rbm, np.full(12, 0.5), 0, n_betas=200)

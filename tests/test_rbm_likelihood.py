@@ -78,6 +78,80 @@ def test_the_standard_error_is_the_spread_of_estimates(rng, scale, only_annealin
     assert 0.6 < spread / typical < 1.7
 
 
+def test_the_path_with_the_least_drift_is_taken(rng, monkeypatch):
+    parameters = small_rbm(rng)._parameters()
+    for best in rbm_likelihood._POWERS:
+
+        def drift(parameters, path, *rest, best=best):
+            return tf.constant((path.power - best) ** 2)
+
+        monkeypatch.setattr(gibbs, "drift", drift)
+        path = rbm_likelihood._explore(parameters, np.random.RandomState(0))[2]
+        assert path.power == best
+
+
+def test_the_error_grows_when_chains_say_another_sum_than_is_known(rng, monkeypatch):
+    """Half of the states are summed; chains that give all of Z half as much again are astray."""
+    rbm, explore, anneal = small_rbm(rng), rbm_likelihood._explore, gibbs.anneal
+
+    def half(*args):
+        found, new, path = explore(*args)
+        return found[::2], new, path
+
+    def estimate():
+        return rbm_likelihood.log_partition_ais(rbm, n_betas=50, random_state=0)
+
+    monkeypatch.setattr(rbm_likelihood, "_explore", half)
+    right = estimate()
+
+    def heavier(*args):
+        chains = anneal(*args)
+        return chains._replace(log_mean=chains.log_mean + np.log(1.5))
+
+    monkeypatch.setattr(gibbs, "anneal", heavier)
+    astray = estimate()
+    share = astray.found_share
+    assert 0.1 < share < 0.9
+    assert right.standard_error < 0.05
+    expected = 0.5 * share * np.sqrt((1 - share) / share)
+    assert astray.standard_error == pytest.approx(expected, rel=0.3)
+
+
+def test_the_error_grows_with_what_was_still_new(rng, monkeypatch):
+    """Where the exploration ends among states that it had not met, more are left to meet."""
+    rbm, explore, errors = small_rbm(rng), rbm_likelihood._explore, []
+    for new in (0.0, 0.9):
+
+        def with_new(*args, new=new):
+            found, _, path = explore(*args)
+            return found, new, path
+
+        monkeypatch.setattr(rbm_likelihood, "_explore", with_new)
+        errors.append(rbm_likelihood.log_partition_ais(rbm, n_betas=50, random_state=0))
+    known, unmet = errors
+    assert known.found_share == unmet.found_share > 0.99
+    expected = 0.9 * unmet.found_share / np.sqrt(unmet.effective_sample_size)
+    squares = unmet.standard_error**2 - known.standard_error**2
+    assert squares == pytest.approx(expected**2, rel=1e-6)
+
+
+def test_the_error_of_a_mean_over_families():
+    """Without resampling it is the common one; after, chains of a family count together."""
+    weights = np.array([1, 0.1, 0.2, 0.4])
+
+    def means(families, n_resamplings):
+        chains = gibbs.Annealed(None, np.log(weights), 0.0, np.array(families), n_resamplings)
+        return rbm_likelihood._means_of_weights(chains, np.ones(4, bool))
+
+    _, mean, error, _ = means([0, 1, 2, 3], 0)
+    assert mean == pytest.approx(weights.mean())
+    assert error == pytest.approx(weights.std(ddof=1) / 2)
+    _, _, error, effective = means([0, 0, 1, 2], 1)
+    other_pairs = 2 * (1.1 * 0.2 + 1.1 * 0.4 + 0.2 * 0.4)  # of chains of two families
+    assert error**2 == pytest.approx(mean**2 - (4 / 3) ** 2 * other_pairs / 16)
+    assert effective == pytest.approx(1.7**2 / (1.1**2 + 0.2**2 + 0.4**2))
+
+
 def test_a_mode_that_few_chains_find_counts_in_full():
     """All units off, or all on: between the two modes lie states that are hardly likely."""
     model = RBM.from_parameters(np.ones((12, 30)), np.full(12, -14.5), np.full(30, -6.0))
