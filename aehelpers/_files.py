@@ -7,7 +7,7 @@ import socket
 import uuid
 from pathlib import Path
 
-__all__ = ["remove_abandoned", "replacing"]
+__all__ = ["is_partial", "remove_abandoned", "replacing"]
 
 _HOST = re.sub(r"\W", "-", socket.gethostname())
 _PARTIAL = re.compile(r"\.(?P<host>[\w-]+)\.(?P<process>\d+)\.[0-9a-f]{32}\.partial.*")
@@ -32,6 +32,11 @@ def replacing(path):
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def is_partial(name):
+    """Whether a file of this name is one that `replacing` is writing."""
+    return _PARTIAL.fullmatch(name) is not None
 
 
 def remove_abandoned(folder):

@@ -10,6 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
+import nbformat
 import pandas as pd
 import papermill
 import pytest
@@ -146,6 +147,7 @@ def test_damaged_data_are_refused_before_anything_runs(notebook, tmp_path, monke
         ({"retries": -1}, "retries must be an integer of at least 0, got -1"),
         ({"timeout": 0}, "timeout must be a number above 0, got 0"),
         ({"timeout": float("nan")}, "timeout must be a number above 0, got nan"),
+        ({"output": None}, "output must name a folder, got None"),
         ({"figures": True, "output": "s3://b"}, "figures are written to a folder of this machine"),
     ],
 )
@@ -154,6 +156,14 @@ def test_options_refused_before_anything_runs(notebook, options, sentence, tmp_p
     with pytest.raises(ParameterError, match=sentence):
         batch.run(notebook, **options)
     assert not (tmp_path / "runs").exists()
+
+
+def test_names_too_long_for_the_file_of_a_run_are_refused(notebook, tmp_path):
+    path = write_notebook(notebook.with_name(f"{'x' * 230}.ipynb"))
+    with pytest.raises(ParameterError, match=r"the name of x+ is too long for the file of a run"):
+        batch.run(path, output=tmp_path / "runs")
+    with pytest.raises(ParameterError, match="5 cannot be read as a notebook"):
+        batch.run(5, output=tmp_path / "runs")
 
 
 def test_a_list_of_runs(notebook):
@@ -353,6 +363,22 @@ def test_odd_results_and_early_exits_stop_no_batch(notebook, tmp_path):
     assert rows[0].outcome == "1 of 2 marks passed"  # though the table is shown twice
 
 
+def test_the_cell_of_the_error_is_told_where_one_before_may_raise(notebook, tmp_path):
+    """papermill goes on after a cell with the tag raises-exception, and fails at the end."""
+    write_notebook(notebook, "1 / 0", "x", "y = 1")
+    content = nbformat.read(notebook, 4)
+    content["cells"][1]["metadata"]["tags"] = ["raises-exception"]
+    nbformat.write(content, notebook)
+    (error,) = batch.run(notebook, output=tmp_path / "my.partial")["error"]
+    assert error.startswith("cell 3: NameError")
+
+
+def test_runs_of_a_notebook_that_is_called_partial_are_found_again(notebook, tmp_path):
+    path = write_notebook(notebook.with_name("my.partial.ipynb"), RECORD)
+    batch.run(path, output=tmp_path / "runs")
+    assert list(batch.collect(tmp_path / "runs")["notebook"]) == ["my.partial"]
+
+
 def test_what_a_kernel_started_ends_with_it(notebook, tmp_path):
     source = "import subprocess\nchild = subprocess.Popen(['sleep', '300'])\n"
     source += f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))"
@@ -388,7 +414,7 @@ def test_runs_go_on_where_nobody_reads_what_is_said(notebook, tmp_path):
 
 def test_names_that_are_long_hidden_or_links(notebook, tmp_path):
     output = tmp_path / "runs"
-    names = ["x" * 230, "a." + "y" * 215, ".hidden"]
+    names = ["x" * 229, "a." + "y" * 215, ".hidden"]
     paths = [write_notebook(notebook.with_name(f"{name}.ipynb"), RECORD) for name in names]
     assert list(batch.run(paths, output=output)["status"]) == ["done"] * 3
     assert len(batch.collect(output)) == 3

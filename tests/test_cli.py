@@ -173,6 +173,7 @@ FILES = {
     "nothing.yaml": "epochs: []",
     "mixed.yaml": "- epochs: 1\n- 2",
     "flat.yaml": "sizes: [1, 2]",
+    "range.yaml": "epochs: 1:5\nnoise: [0.1, 0.2]",
     "object.yaml": "epochs: !!python/object/apply:os.system [id]",
 }
 
@@ -218,6 +219,8 @@ MALFORMED = [
     (["run", "1", "--figures", "--output", "s3://b"], "figures are written to a folder of this"),
     (["run", "1", "--output", "x" * 300], "cannot be read: File name too long"),
     (["run", "1", "--output", "log"], "log is not a folder"),
+    (["run", "1", "--output", "./notebooks"], "--output and --notebooks are the same folder"),
+    (["sweep", "1", "-f", "range.yaml"], "epochs of 01_first must be of type int, got '1:5'"),
     (["run", "1", "--output", "s3://bucket"], "s3://bucket cannot be listed: "),
     (["run", "1", "--scheduler", "nonsense"], "nonsense"),
     (["sweep", "1"], "a grid needs a parameter of 01_first with its values"),

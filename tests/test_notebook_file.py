@@ -20,13 +20,6 @@ def test_empty_tags_that_papermill_adds_change_nothing(notebook):
     assert NotebookFile.read(notebook).source == first
 
 
-@pytest.mark.parametrize("line", ["a: int | None = None"])
-def test_a_parameter_that_cannot_be_read_is_named(tmp_path, line):
-    path = write_notebook(tmp_path / "01_x.ipynb", declaration=f"epochs: int = 1\n{line}")
-    with pytest.raises(ParameterError, match=r"the line of \w in 01_x cannot be read: write NAME"):
-        _ = NotebookFile.read(path).parameters
-
-
 def test_a_second_cell_of_parameters_is_refused(notebook):
     content = nbformat.read(notebook, 4)
     content["cells"].append(content["cells"][0])

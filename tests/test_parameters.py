@@ -1,5 +1,7 @@
 """Parameters: types from the cell, values checked before anything runs, grids."""
 
+import datetime
+
 import nbformat
 import numpy as np
 import pytest
@@ -27,6 +29,36 @@ def test_declared(notebook):
     assert found["epochs"] == Parameter("epochs", "int", 5, "passes over the data")
     assert found["sizes"].default == [1, 2]
     assert [name for name, one in found.items() if one.is_dataset] == ["dataset"]
+
+
+def test_declared_in_every_form_of_an_assignment():
+    found = declaring(
+        "%matplotlib inline\n"
+        "import os\n"
+        "color: str = '#ff0000'  # a colour, or none = ''\n"
+        "sizes: list[int] = [\n    1,  # first\n    2,\n]  # units\n"
+        "rate: int | None = None\n"
+        "kind: 'float' = 3\n"
+        "twice = 2 * 3; text = 'a;b'  # both\n"
+        "os.environ['X'] = 'y'\n"
+        "print(sum(i for i in range(3)))\n"
+    ).parameters
+    assert list(found.values()) == [
+        Parameter("color", "str", "#ff0000", "a colour, or none = ''"),
+        Parameter("sizes", "list", [1, 2], "units"),
+        Parameter("rate", "", None),
+        Parameter("kind", "float", 3),
+        Parameter("twice", "", "2 * 3", "both"),
+        Parameter("text", "str", "a;b", "both"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ["if True: epochs = 2", "epochs += 1", "a, b = 1, 2", "epochs: int", "[e := 3]"]
+)
+def test_what_is_set_in_another_way_is_refused(line):
+    with pytest.raises(ParameterError, match="line 2 of the cell of parameters sets"):
+        _ = declaring(f"epochs = 1\n{line}").parameters
 
 
 @pytest.mark.parametrize(
@@ -76,10 +108,9 @@ def test_check_reads_strings_as_declared(notebook):
 
 
 def test_numbers_in_lists():
-    """YAML reads 1e-3 as a string; in a list of numbers it is meant as one."""
     notebook = declaring("rates: list = [0.1]\nany: list = []")
     assert parameters.check(notebook, {"rates": "[1e-3, 1, 2.5]"}) == {"rates": [0.001, 1.0, 2.5]}
-    assert parameters.check(notebook, {"any": "[1e-3, a]"}) == {"any": ["1e-3", "a"]}
+    assert parameters.check(notebook, {"any": "[1e-3, a]"}) == {"any": [0.001, "a"]}
     with pytest.raises(ParameterError, match=r"list of float as .*, got 'fast' in it"):
         parameters.check(notebook, {"rates": ["fast"]})
 
@@ -124,7 +155,7 @@ def test_values_of_numpy_and_tuples(notebook, name, given, value):
     ("name", "given"),
     [
         *(("noise", value) for value in ("nan", "inf", "1e999", float("nan"), np.float64("inf"))),
-        ("any", "{a: 2020-01-01}"),
+        ("any", {"a": datetime.date(2026, 1, 1)}),
         ("any", {1: 2}),
         ("any", {"a": {1, 2}}),
         ("any", {"a": "\udcff"}),
@@ -220,7 +251,6 @@ def test_expand_refuses(grid, fixed, sentence):
         ("a: [1", "is not YAML"),
         (BOMB, "is not YAML: its aliases make more than 1,000,000 elements"),
         ("a: " + "[" * 3000, "is not YAML"),
-        ("a: 2024-13-45", "f.yaml is not YAML: month must be in"),
         ("a: 1\nb: {c: 1, c: 2}", "f.yaml is not YAML: c is given twice"),
         ("a: !!python/object:os.system {}", "is not YAML"),
         ("\tx: 1", "is not YAML"),
@@ -232,6 +262,17 @@ def test_read_yaml_refuses(tmp_path, text, sentence):
         parameters.read_yaml(tmp_path / "f.yaml")
     with pytest.raises(ParameterError, match="cannot be read"):
         parameters.read_yaml(tmp_path / "none.yaml")
+
+
+def test_yaml_is_read_as_its_version_1_2(tmp_path):
+    """Version 1.1 has sixties, octals, dates and yes; it takes 1e-3 for a text."""
+    (tmp_path / "f.yaml").write_text(
+        "[1:5, 010, no, on, 2026-01-01, 1_0, 10, -3, 1e-3, 2., -.5, .inf, true, Null, ~, '']"
+    )
+    assert parameters.read_yaml(tmp_path / "f.yaml") == [
+        *("1:5", "010", "no", "on", "2026-01-01", "1_0", 10, -3, 0.001, 2.0, -0.5, ".inf"),
+        *(True, None, None, ""),
+    ]
 
 
 def test_read_yaml_takes_merge_keys(tmp_path):

@@ -234,6 +234,7 @@ def picture(name, content=b"x"):
 def test_figures_under_their_names(store):
     outputs = [picture("wave"), picture("wave", content=b"y"), picture("wave-2", content=b"z")]
     outputs += [picture("../../a b"), picture(".."), picture("n" * 300), picture(7)]
+    outputs.append({**picture("odd"), "data": {"image/png": "abc"}})
     store.keep_figures(executed("01_n-1", {}, {}, outputs=outputs))
     found = {path.name: path.read_bytes() for path in (store.folder / "01_n-1").iterdir()}
     assert found.pop("n" * 100 + ".png") == b"x"
@@ -286,6 +287,18 @@ def test_what_varies_and_how_runs_ended(store):
     ]
     assert table.varied([]) == []
     assert list(table.table([]))[:3] == ["notebook", "run", "status"]
+
+
+def test_a_column_holds_one_thing(store):
+    """One notebook's result may be called as another one's parameter, or as a column."""
+    keep(store, "01_n-1", {"noise": 1}, {"a": (1, "✓")})
+    keep(store, "02_n-1", {"a": 2}, {"noise": (3, "✓"), "a": (4, "✓"), "a (result)": (5, "✗")})
+    rows = table.rows_in(store.folder)
+    results = ["a (result)", "noise (result)", "a (result) (result)"]
+    assert table.measured(rows) == results
+    first, second = table.table(rows)[["noise", "a", *results]].to_numpy()
+    assert [value for value in first if value == value] == [1, 1]
+    assert list(second)[1:] == [2, 4, 3, 5]
 
 
 def test_collect_of_nothing(tmp_path):

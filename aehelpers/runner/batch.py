@@ -48,7 +48,8 @@ def run(notebooks, given=None, **options):
     --------
     >>> batch.run("notebooks/04_bottleneck_sweep.ipynb", {"dataset": "mnist"})
     """
-    notebooks = [notebooks] if isinstance(notebooks, (str, Path)) else notebooks
+    is_one = isinstance(notebooks, str) or not hasattr(notebooks, "__iter__")
+    notebooks = [notebooks] if is_one else notebooks
     return table.table(perform([(notebook, given or {}) for notebook in notebooks], **options))
 
 
@@ -133,6 +134,9 @@ def plan(requests, *, states=None):
         )
         for notebook, given, values, needs in drafts
     ]
+    for run in runs:
+        if len(f"{run.name}{FAILED}".encode()) > 255:
+            raise ParameterError(f"the name of {run.notebook} is too long for the file of a run")
     return list({run.name: run for run in runs}.values())
 
 

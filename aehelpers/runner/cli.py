@@ -143,7 +143,7 @@ def run_command(names, pairs, folder, file, in_place, **options):
     2 if the request cannot be run.
     """
     with _refusals():
-        paths = find_notebooks(folder, names)
+        paths = _chosen(folder, names, options["output"])
         given = _from_file(file, dict, "parameters with their values") | _split_pairs(pairs)
     if not in_place:
         _perform([(path, given) for path in paths], **options)
@@ -183,7 +183,7 @@ def sweep_command(name, axes, pairs, folder, file, **options):
     For instance: aehelpers sweep 05 -g hidden_units=[20],[100] -g seed=0:5 --jobs 2
     """
     with _refusals():
-        paths = find_notebooks(folder, [name])
+        paths = _chosen(folder, [name], options["output"])
         if len(paths) != 1:
             raise ValueError(f"a sweep is of one notebook, got {name}")
         notebook = NotebookFile.read(paths[0])
@@ -240,9 +240,16 @@ def collect_command(address, path, plot, against, picture):
             table.save(frame, path)
             click.echo(f"{len(frame)} runs: {path}")
         elif plot is None:
-            results = dict.fromkeys(name for row in rows for name in row.measured)
-            shown = ["notebook", *table.varied(rows), "status", *results, "seconds", "error"]
+            found = (*table.varied(rows), "status", *table.measured(rows))
+            shown = ["notebook", *found, "seconds", "error"]
             click.echo(frame[shown].dropna(axis="columns", how="all").to_string(index=False))
+
+
+def _chosen(folder, names, output):
+    """The paths of the notebooks that are named, from another folder than the runs'."""
+    if "://" not in output and Path(output).resolve() == Path(folder).resolve():
+        raise ValueError("--output and --notebooks are the same folder: runs would be run again")
+    return find_notebooks(folder, names)
 
 
 def _perform(requests, *, output, dry_run, **options):

@@ -91,8 +91,9 @@ class Run:
             error = "the notebook ended before its last cell"  # by sys.exit(0), perhaps
         if error is not None:
             error = re.sub(r"\x1b\[[0-9;]*m", "", error)  # colours
+            error = error if len(error) <= 300 else f"{error[:299]}…"
         if error is not None and text is not None:
-            cell = notebook.last_cell
+            cell = notebook.ended_in
             error = f"{f'cell {cell}' if cell else 'before the first cell'}: {error}"
         notebook.tell(
             notebook=self.notebook,

@@ -1,7 +1,7 @@
 """A notebook as an object that is read once; nothing else here knows how its JSON is made."""
 
-import ast
 import base64
+import contextlib
 import json
 import os
 import re
@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from aehelpers.report import MIME_TYPE
-from aehelpers.runner.parameters import Parameter, ParameterError
+from aehelpers.runner.parameters import ParameterError, declared
 
 __all__ = ["FAILED", "NotebookFile", "find_notebooks"]
 
@@ -73,19 +73,10 @@ class NotebookFile:
     @cached_property
     def parameters(self):
         """The parameters that its cell declares, a dict of `Parameter` by name, in their order."""
-        import papermill
-
         tagged = [c for c in self.content["cells"] if "parameters" in c["metadata"].get("tags", ())]
         if len(tagged) > 1:  # papermill would set those of the first, and the second undo it
             raise ParameterError(f"{self.stem} has {len(tagged)} cells tagged parameters, not one")
-        found = {one["name"]: one for one in papermill.inspect_notebook(self.content).values()}
-        for name in _assigned("".join("".join(cell["source"]) for cell in tagged)):
-            if name not in found:
-                raise ParameterError(
-                    f"the line of {name} in {self.stem} cannot be read: write NAME: type = value, "
-                    "the type a word such as int"
-                )
-        return {name: Parameter.declared(one) for name, one in found.items()}
+        return declared("".join("".join(cell["source"]) for cell in tagged))
 
     @cached_property
     def source(self):
@@ -151,25 +142,28 @@ class NotebookFile:
         for output in self._outputs():
             name = output.get("metadata", {}).get("image/png", {}).get("name")
             if name and "image/png" in output["data"]:
-                yield str(name), base64.b64decode("".join(output["data"]["image/png"]))
+                with contextlib.suppress(ValueError):  # not base64, so no PNG
+                    png = base64.b64decode("".join(output["data"]["image/png"]))
+                    yield str(name), png
 
     @property
-    def last_cell(self):
-        """The number of the code cell that began last, from 1; 0 before the first."""
-        return self._count_cells()[0]
+    def ended_in(self):
+        """The number of the code cell with the last error, or that began last, from 1; or 0."""
+        numbered = list(enumerate(self._code_cells(), 1))
+        begun = [number for number, cell in numbered if _began(cell)]
+        kinds = [(n, out["output_type"]) for n, cell in numbered for out in cell["outputs"]]
+        failed = [number for number, kind in kinds if kind == "error"]
+        return (failed or begun or [0])[-1]
 
     @property
     def is_finished(self):
         """Whether all of its code cells began."""
-        begun, all_cells = self._count_cells()
-        return begun == all_cells
+        return all(map(_began, self._code_cells()))
 
-    def _count_cells(self):
-        """How many code cells began, and how many there are."""
-        code = [cell for cell in self.content["cells"] if cell["cell_type"] == "code"]
-        cells = [cell for cell in code if "".join(cell["source"]).strip()]  # a kernel skips others
-        began = [cell["metadata"].get("papermill", {}).get("start_time") for cell in cells]
-        return sum(moment is not None for moment in began), len(cells)
+    def _code_cells(self):
+        """Those that are not empty: a kernel skips others."""
+        cells = self.content["cells"]
+        return [c for c in cells if c["cell_type"] == "code" and "".join(c["source"]).strip()]
 
     def json(self):
         """The text of its file."""
@@ -230,17 +224,6 @@ def find_notebooks(folder, names=()):
     return chosen
 
 
-def _assigned(source):
-    """The names that are set in a cell, at its left margin."""
-    try:
-        lines = ast.parse(source).body
-    except SyntaxError:  # the run will say so
-        return []
-    targets = [t for line in lines if isinstance(line, ast.Assign) for t in line.targets]
-    targets += [line.target for line in lines if isinstance(line, ast.AnnAssign)]
-    return [target.id for target in targets if isinstance(target, ast.Name)]
-
-
 def _complete_ids(cells):
     """Give cells without an id of their own one that is the same at every reading."""
     seen = set()
@@ -248,6 +231,10 @@ def _complete_ids(cells):
         if cell.get("id") is None or cell["id"] in seen:
             cell["id"] = f"cell-{number}"
         seen.add(cell["id"])
+
+
+def _began(cell):
+    return cell["metadata"].get("papermill", {}).get("start_time") is not None
 
 
 def _is_result(entry):

@@ -1,10 +1,13 @@
 """A notebook's parameters: their types, values checked against them, grids of values."""
 
 import ast
+import io
 import itertools
 import json
 import math
 import re
+import symtable
+import tokenize
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +18,7 @@ import yaml
 from aehelpers._checks import did_you_mean
 from aehelpers.data import NAMES
 
-__all__ = ["Parameter", "ParameterError", "check", "expand", "read_grid", "read_yaml"]
+__all__ = ["Parameter", "ParameterError", "check", "declared", "expand", "read_grid", "read_yaml"]
 
 MOST_RUNS = 100_000  # of one grid: more is a slip, and would fill the memory
 _MOST_ELEMENTS = 1_000_000  # of one YAML text, in which aliases can multiply them
@@ -39,18 +42,6 @@ class Parameter:
     type: str
     default: Any
     help: str = ""
-
-    @classmethod
-    def declared(cls, found):
-        """The parameter that papermill found."""
-        try:
-            default = ast.literal_eval(found["default"])
-        except (ValueError, SyntaxError):  # an expression
-            default = found["default"]
-        kind = found["inferred_type_name"].split("[")[0]
-        if kind == "None":  # not annotated
-            kind = type(default).__name__ if default != found["default"] else ""
-        return cls(found["name"], kind if kind in _TYPES else "", default, found["help"])
 
     @property
     def is_dataset(self):
@@ -85,14 +76,65 @@ class Parameter:
         if not (kinds == {"int", "float"} or (len(kinds) == 1 and kinds <= _TYPES.keys())):
             return values
         kind = "float" if "float" in kinds else kinds.pop()
-        if kind in ("int", "float"):  # YAML reads 1e-3 as a string
-            values = [_read(value, kind) if isinstance(value, str) else value for value in values]
         for value in values:
             if not _fits(value, kind):
                 raise ParameterError(
                     f"{name} must be a list of {kind} as {self.default}, got {value!r} in it"
                 )
         return [float(value) for value in values] if kind == "float" else values
+
+
+def declared(source):
+    """The parameters that the source of a cell declares, a dict of `Parameter` by name.
+
+    Raises
+    ------
+    ParameterError
+        For a name that is set in any other way than by a line ``name: type = value``: which
+        value a run had could not be told.
+    """
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    source = TransformerManager().transform_cell(source)  # magics, as the kernel reads them
+    try:
+        lines = ast.parse(source).body
+    except SyntaxError:  # the run will say so
+        return {}
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {one.start[0]: one.string for one in tokens if one.type == tokenize.COMMENT}
+    found = {}
+    for line in lines:
+        targets = getattr(line, "targets", None) or [getattr(line, "target", None)]
+        is_plain = all(isinstance(one, ast.Name) for one in targets) and (
+            isinstance(line, ast.Assign) or (isinstance(line, ast.AnnAssign) and line.value)
+        )
+        symbols = symtable.symtable(ast.unparse(line), "", "exec").get_symbols()
+        names = [one.get_name() for one in symbols if _is_set(one)]
+        if names and not is_plain:
+            raise ParameterError(
+                f"line {line.lineno} of the cell of parameters sets {names[0]} in another way than "
+                "NAME: type = value"
+            )
+        comment = comments.get(line.end_lineno, "").lstrip("# ")
+        for name in names if is_plain else ():
+            found[name] = _declared(name, line, source, comment)
+    return found
+
+
+def _is_set(symbol):
+    return symbol.is_assigned() and not symbol.is_imported() and not symbol.is_namespace()
+
+
+def _declared(name, line, source, comment):
+    """The parameter that an assignment declares."""
+    try:
+        default = ast.literal_eval(line.value)
+        kind = type(default).__name__
+    except (ValueError, TypeError):  # an expression
+        default, kind = ast.get_source_segment(source, line.value), ""
+    if isinstance(line, ast.AnnAssign):
+        kind = ast.unparse(line.annotation).strip("'\"").split("[")[0]
+    return Parameter(name, kind if kind in _TYPES else "", default, comment)
 
 
 def check(notebook, given):
@@ -187,6 +229,8 @@ def read_yaml(path):
 
 
 class _Loader(yaml.SafeLoader):
+    """YAML 1.2: ``1:5``, ``010``, ``no`` and ``2026-01-01`` are texts, unlike in 1.1."""
+
     def construct_mapping(self, node, deep=False):
         """A dict, of which YAML would keep the last value where a key is given twice."""
         keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
@@ -194,6 +238,18 @@ class _Loader(yaml.SafeLoader):
         if repeated:
             raise yaml.YAMLError(f"{repeated[0]} is given twice")
         return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {}
+_WHOLE = "[-+]?(0|[1-9][0-9]*)"
+for _tag, _pattern in {
+    "null": "|~|null|Null|NULL",
+    "merge": "<<",
+    "bool": "true|True|TRUE|false|False|FALSE",
+    "int": _WHOLE,
+    "float": rf"({_WHOLE}(\.[0-9]*)?|[-+]?\.[0-9]+)([eE][-+]?[0-9]+)?",
+}.items():
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"({_pattern})$"), None)
 
 
 def _load_yaml(text):

@@ -6,7 +6,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from aehelpers._files import remove_abandoned, replacing
+from aehelpers._files import is_partial, remove_abandoned, replacing
 from aehelpers.runner.notebook_file import FAILED, NotebookFile
 from aehelpers.runner.parameters import ParameterError
 
@@ -29,8 +29,8 @@ class RunStore:
 
     def __init__(self, address):
         self.address = str(address)
-        if not self.address:
-            raise ParameterError("output must name a folder, got an empty name")
+        if not isinstance(address, (str, Path)) or not self.address:
+            raise ParameterError(f"output must name a folder, got {address!r}")
         self.is_remote = "://" in self.address
         self.folder = None if self.is_remote else Path(address)
 
@@ -52,7 +52,7 @@ class RunStore:
                 return []
             if not self.folder.is_dir():
                 raise ParameterError(f"{self.folder} is not a folder")
-            return sorted(p.name for p in self.folder.glob("*.ipynb") if ".partial" not in p.name)
+            return sorted(p.name for p in self.folder.glob("*.ipynb") if not is_partial(p.name))
         except OSError as error:
             raise ParameterError(f"{self.folder} cannot be read: {error.strerror}") from error
 

@@ -13,7 +13,7 @@ from aehelpers.runner.notebook_file import FAILED
 from aehelpers.runner.parameters import ParameterError
 from aehelpers.runner.store import RunStore, StoreError
 
-__all__ = ["Row", "collect", "plot", "rows_in", "save", "table", "varied"]
+__all__ = ["Row", "collect", "measured", "plot", "rows_in", "save", "table", "varied"]
 
 logger = logging.getLogger(__name__)
 _FIRST, _LAST = ("notebook", "run", "status"), ("data", "version", "seconds", "error")
@@ -48,41 +48,47 @@ class Row:
             for name, value in self.about["parameters"].items()
         }
 
-    @property
-    def measured(self):
-        """Value and mark of each result, under its name in the table."""
-        taken = (*_FIRST, *_LAST, *self.parameters)
-        return {
-            _apart(one["name"], taken, "result"): (one["value"], one["mark"])
-            for one in self.results
-        }
+    def measured(self, parameters):
+        """Value and mark of each result, under its name in a table with these parameters."""
+        found = {}
+        for one in self.results:
+            taken = {*_FIRST, *_LAST, *parameters, *found}
+            found[_apart(one["name"], taken, "result")] = (one["value"], one["mark"])
+        return found
 
-    def cells(self):
-        """The values of all columns."""
+    def cells(self, parameters):
+        """The values of all columns of a table with these parameters."""
         about = self.about
         status = "done" if about["error"] is None else "failed"
         cells = dict(zip(_FIRST, (about["notebook"], about["run"], status), strict=True))
         cells |= self.parameters
-        for name, (value, mark) in self.measured.items():
+        for name, (value, mark) in self.measured(parameters).items():
             cells |= {name: value, f"{name} (mark)": mark}
         data = " ".join(f"{name}: {state}" for name, state in about["data"].items())
         return cells | {"data": data} | {name: about[name] for name in _LAST[1:]}
 
 
 def _apart(name, taken, kind):
-    return f"{name} ({kind})" if name in taken else name
+    return _apart(f"{name} ({kind})", taken, kind) if name in taken else name
 
 
 def table(rows):
     """Rows as a data frame: first the parameters, then the results, with the rest last."""
     import pandas as pd
 
-    rows = [row.cells() for row in rows]
+    parameters = {name for row in rows for name in row.parameters}
+    rows = [row.cells(parameters) for row in rows]
     columns = dict.fromkeys(name for cells in rows for name in cells if name not in _LAST)
     columns = [*(columns or _FIRST), *_LAST]
     frame = pd.DataFrame(rows, columns=columns)
     # None, where pandas would make it not a number.
     return frame.assign(error=pd.Series([cells["error"] for cells in rows], dtype=object))
+
+
+def measured(rows):
+    """The names of the results in the table of these rows."""
+    parameters = {name for row in rows for name in row.parameters}
+    return list(dict.fromkeys(name for row in rows for name in row.measured(parameters)))
 
 
 def varied(rows):
@@ -165,8 +171,9 @@ def save(frame, path):
             frame.astype(mixed).to_parquet(partial, index=False)
     except ImportError as error:
         raise ParameterError("Parquet needs pyarrow: pip install pyarrow") from error
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
+    except (OSError, ValueError, OverflowError) as error:  # an int of more than 64 bits
+        reason = getattr(error, "strerror", None) or error
+        raise StoreError(f"{path} cannot be written: {reason}") from error
 
 
 def plot(frame, result, against, path):
