@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 LARGEST_ERROR = 0.3  # nats, of an estimate without a warning: beyond, ln Z is skewed
+LEAST_ERROR = 0.01  # nats; thousandths are below what a sample tells, and float32 annealing
 _LEAST_MEAN = 0.001  # means are clipped to [0.001, 0.999], to reach every state
 _CHAINS, _SWEEPS = 500, 40  # of the exploration
 _POWERS = (1.25, 1.5, 1.75, 2.0, 2.25)  # of β, of which the one with the least drift is taken
@@ -40,7 +41,7 @@ class LogPartition:
         The estimate. Z itself is estimated without bias, so that ln Z is underestimated on
         average, and a likelihood overestimated.
     standard_error : float
-        Of `log_z`, to first order: that of Z, over Z.
+        Of `log_z`, to first order: that of Z, over Z. At least 0.01.
     effective_sample_size : float
         (Σw)² / Σw² over families of chains that began as one, from 1 to `n_chains`.
     found_share : float
@@ -147,11 +148,10 @@ def log_partition_ais(
         log_z = np.logaddexp(log_z_found, log_scale + np.log(beyond))
     share, scale = np.exp(log_z_found - log_z), np.exp(log_scale - log_z)
     # What the chains say of D, whose sum is known, tells how they err. Outside of D lies
-    # about what the exploration still found new at its end, whether or not they met it. No
-    # error is below 1 / n: annealing is in float32.
+    # about what the exploration still found new at its end, whether or not they met it.
     astray = abs(scale * inside - share) * np.sqrt((1 - share) / share) if share else 0.0
     unmet = share * new / np.sqrt(effective)
-    error = float(np.linalg.norm([scale * error, astray, unmet, 1 / n_chains]))
+    error = float(np.linalg.norm([scale * error, astray, unmet, LEAST_ERROR]))
     if not error <= LARGEST_ERROR:  # also where it is NaN
         warnings.warn(
             f"ln Z has a standard error of {error:.2f} nats, above {LARGEST_ERROR}, and is more "
