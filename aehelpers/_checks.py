@@ -6,6 +6,8 @@ import numpy as np
 
 __all__ = [
     "as_generator",
+    "as_number",
+    "as_real",
     "as_sizes",
     "check_choice",
     "check_finite",
@@ -41,6 +43,34 @@ def as_sizes(**argument):
     return [int(size) for size in sizes]
 
 
+def as_number(**argument):
+    """A float, also of NumPy or TensorFlow; NaN and infinity are taken."""
+    ((name, value),) = argument.items()
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a number, got {value!r:.100}") from None
+
+
+def as_real(shape, /, **argument):
+    """An array of real numbers of this shape, in which "n" is any length of at least 1.
+
+    NaN and infinity are taken.
+    """
+    ((name, values),) = argument.items()
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of several lengths
+        array = np.asarray(None)
+    pairs = zip(array.shape, shape, strict=False)
+    fits = array.ndim == len(shape) and all(a == b or (b == "n" and a > 0) for a, b in pairs)
+    if array.dtype.kind not in "buif" or not fits:
+        form = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
+        got = f"{array.dtype} of shape {array.shape}"
+        raise ValueError(f"{name} must be real numbers of shape ({form}), got {got}")
+    return array
+
+
 def check_same_shape(a, b):
     """Raise ValueError if two arrays differ in shape."""
     if a.shape != b.shape:
@@ -50,7 +80,7 @@ def check_same_shape(a, b):
 def check_choice(allowed, **arguments):
     """Raise ValueError for the first argument that is not among `allowed`."""
     for name, value in arguments.items():
-        if value not in allowed:
+        if not isinstance(value, str) or value not in allowed:
             hint = did_you_mean(value, allowed)
             raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}{hint}")
 
@@ -64,8 +94,9 @@ def did_you_mean(value, allowed):
 def check_finite(**arrays):
     """Raise ValueError for the first array that holds NaN or infinity."""
     for name, array in arrays.items():
-        finite = np.isfinite(np.asarray(array)).reshape(len(array), -1).all(axis=1)
+        finite = np.isfinite(np.asarray(array))
         if not finite.all():
+            finite = finite.reshape(len(array), -1).all(axis=1)
             raise ValueError(
                 f"{name} must be finite, got NaN or infinity in {(~finite).sum()} of {len(array)} "
                 f"rows, first in row {finite.argmin()}"

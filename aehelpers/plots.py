@@ -14,6 +14,7 @@ colour-blind readers can tell apart.
 import base64
 import functools
 import io
+import itertools
 import textwrap
 
 import matplotlib as mpl
@@ -23,6 +24,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from aehelpers._checks import (
+    as_real,
     check_choice,
     check_finite,
     check_images,
@@ -67,6 +69,7 @@ _SHOWN_PER_INCH = 96  # of the image on a page: sharp on any screen
 _MISSING = "#0072B2"  # of a pixel that is not there: neither black nor white nor grey
 _GREYS = mpl.colormaps["gray"].with_extremes(bad=_MISSING)
 _SIDE = 28  # pixels
+_LINE = 0.22  # inches, of a legend
 
 # One colour for each model, in every figure; others take what the palette has left.
 _COLORS = {"PCA": PALETTE[6], "shallow": PALETTE[0], "deep": PALETTE[1], "denoising": PALETTE[2]}
@@ -161,7 +164,7 @@ def image_rows(rows, *, titles=None):
     if titles is not None:
         axes.xaxis.tick_top()
         axes.set_xticks((np.arange(n) + 0.5) * cell, titles, rotation=40, ha="left", fontsize=8)
-    picture.alt = f"Rows of {n} images, from the top: {', '.join(map(str, rows))}."
+    picture.alt = f"Rows of {n} images, from the top: {_listed(rows)}."
     return picture
 
 
@@ -184,8 +187,8 @@ def completion_grid(originals, given, completed):
     for model, by_share in completed.items():
         if set(by_share) != set(given):
             raise ValueError(
-                f"completed must have images for each of {', '.join(given)}, got "
-                f"{', '.join(by_share) or 'none'} for {model}"
+                f"completed must have images for each of {_listed(given)}, got "
+                f"{_listed(by_share) or 'none'} for {model}"
             )
     fields = [*given.values(), *(by[share] for by in completed.values() for share in given)]
     if not (n and fields[len(given) :]) or any(len(field) != n for field in fields):
@@ -205,7 +208,7 @@ def completion_grid(originals, given, completed):
         labels = ["original", "given", model]
         line[0].set_yticks((np.arange(3) + 0.5) * (_SIDE + _GAP), labels)
     picture.alt = (
-        f"A grid of fields, {' and '.join(completed)} down, {' and '.join(given)} across. Each "
+        f"A grid of fields, {_listed(completed)} down, {_listed(given)} across. Each "
         f"shows {n} images as original, as given with missing pixels in blue, and completed."
     )
     return picture
@@ -227,13 +230,9 @@ def path_grid(paths, ends, labels, *, class_names=None):
     class_names : sequence of str, optional
         What to call the labels of the ends; their numbers without it.
     """
-    paths, ends, labels = np.asarray(paths), np.asarray(ends), np.asarray(labels)
+    paths = as_real(("n", "n", _SIDE**2), paths=paths)
     n, steps = paths.shape[:2]
-    if ends.shape != (n, 2) or labels.shape != (n, steps - 2):
-        raise ValueError(
-            f"ends and labels must have shapes {(n, 2)} and {(n, steps - 2)}, got {ends.shape} "
-            f"and {labels.shape}"
-        )
+    ends, labels = as_real((n, 2), ends=ends), as_real((n, steps - 2), labels=labels)
     if class_names is not None:
         check_labels(ends.ravel(), ends.size, len(class_names))
     cell = _SIDE + _GAP
@@ -242,8 +241,7 @@ def path_grid(paths, ends, labels, *, class_names=None):
     axes = picture.add_subplot(anchor="W")
     axes.imshow(field, vmin=0, vmax=1)
     _frameless(axes)
-    name_of = str if class_names is None else class_names.__getitem__
-    names = [[name_of(label) for label in pair] for pair in ends]
+    names = [[str(class_names[k] if class_names else k) for k in pair] for pair in ends]
     is_long = any(len(name) > 3 for pair in names for name in pair)
     if is_long:  # with the number that the corners show
         parts = zip(names, ends, strict=True)
@@ -285,14 +283,12 @@ def latent_scatter(codes, labels, class_names, *, marked=None):
     marked : pair of float, optional
         A point that is marked with a cross.
     """
-    codes = np.asarray(codes)
-    if codes.ndim != 2 or codes.shape[1] != 2 or not len(codes):
-        raise ValueError(f"codes must have shape (n, 2), got {codes.shape}")
+    codes = as_real(("n", 2), codes=codes)
     check_finite(codes=codes)
     labels = check_labels(labels, len(codes), len(class_names))
-    picture = Picture(7.6, 6.2)
-    axes = picture.add_subplot()
     present = np.unique(labels)
+    picture = Picture(7.6, max(6.2, _LINE * len(present)))
+    axes = picture.add_subplot()
     for label in present:
         color, own = _CLASS_COLORS[label % len(_CLASS_COLORS)], codes[labels == label]
         axes.plot(*own.T, ".", color=color, ms=3 if len(codes) > 2_000 else 7, alpha=0.45, mew=0)
@@ -306,8 +302,7 @@ def latent_scatter(codes, labels, class_names, *, marked=None):
             bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": color, "alpha": 0.85},
         )
     if marked is not None:
-        if len(marked) != 2:
-            raise ValueError(f"marked must be two numbers, got {marked}")
+        check_finite(marked=as_real((2,), marked=marked))
         point = f"({marked[0]:g}, {marked[1]:g})"
         axes.plot(*marked, "kx", ms=11, mew=2.5, ls="", label=point)
 
@@ -317,7 +312,7 @@ def latent_scatter(codes, labels, class_names, *, marked=None):
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     picture.alt = (
         f"{len(codes)} codes of images as dots in the plane, coloured by class: "
-        f"{', '.join(class_names[label] for label in present)}."
+        f"{_listed(class_names[label] for label in present)}."
         + (f" A cross marks {point}." if marked is not None else "")
     )
     return picture
@@ -332,13 +327,15 @@ def decoded_plane(images, values):
     images : array of shape (n², 784)
         The first unit grows from left to right, the second from the bottom up.
     values : array of shape (2, n)
-        The values that each unit takes.
+        The values that each unit takes, in even steps.
     """
-    n = len(values[0])
-    check_int(2, **{"the number of values": n})
-    grid = np.reshape(_checked(images), (n, n, _SIDE, _SIDE))[
-        ::-1
-    ]  # the largest second unit on top
+    values = as_real((2, "n"), values=values)
+    n, gaps = values.shape[1], np.diff(values)
+    if n < 2 or not (gaps > 0).all() or not np.allclose(gaps, gaps[:, :1], rtol=1e-3):
+        raise ValueError(f"values must rise in even steps, at least one, got {values.tolist()}")
+    images = as_real((n**2, _SIDE**2), images=images)
+    grid = np.reshape(_checked(images), (n, n, _SIDE, _SIDE))
+    grid = grid[::-1]  # the largest second unit on top
     field = grid.transpose(0, 2, 1, 3).reshape(n * _SIDE, n * _SIDE)
     halves = [(unit[-1] - unit[0]) / (n - 1) / 2 for unit in values]
     extent = [
@@ -382,12 +379,12 @@ def signed_images(
         is written over it. A scale ends where 99.5 % of the values do, so that a few
         large ones do not grey out the rest.
     """
-    images = np.asarray(images)
+    images = as_real(("n", _SIDE**2), images=images)
     check_choice(("shared", "each"), scale=scale)
-    check_int(1, columns=columns, **{"the number of images": len(images)})
+    check_int(1, columns=columns)
     check_finite(images=images)
     _check_titles(titles, len(images))
-    titles = [""] * len(images) if titles is None else list(titles)
+    titles = [""] * len(images) if titles is None else list(map(str, titles))
     ends = np.percentile(np.abs(images), 99.5, axis=None if scale == "shared" else 1)
     ends = np.broadcast_to(np.where(ends > 0, ends, 1.0), len(images))
     if scale == "each":
@@ -430,28 +427,27 @@ def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, ba
     bands : dict of str to pair of sequences of float, optional
         For some of the lines the least and the largest values, between which it is shaded.
     """
-    series = {label: np.asarray(values) for label, values in series.items()}
-    empty = [label for label, values in series.items() if not len(values)]
-    if empty or not series:
-        raise ValueError(f"series must have values for each line, got none for {empty or series}")
+    if not series:
+        raise ValueError("series must have a line, got none")
+    series = {k: as_real(("n",), **{f"the line {k}": values}) for k, values in series.items()}
     for label, band in (bands or {}).items():
         if label not in series or np.shape(band) != (2, len(series[label])):
             raise ValueError(f"bands must be two values for each of a line, got others for {label}")
     if log_x:
         x = range(1, 1 + max(map(len, series.values()))) if x is None else x
         check_number(0, above=True, **{f"x[{i}]": position for i, position in enumerate(x)})
-    picture = Picture(WIDTH, 3.4)
+    lines = [*series, *(levels or {})]
+    picture = Picture(WIDTH, max(3.4, _LINE * len(lines)))
     axes = picture.add_subplot()
-    for order, (label, values) in enumerate(series.items()):
+    colors = _colors(lines)
+    for label, values in series.items():
         positions = np.arange(1, len(values) + 1) if x is None else x
         line = "o-" if len(positions) <= 30 else "-"
-        axes.plot(positions, values, line, color=_color(label, order), ms=4, label=label)
+        axes.plot(positions, values, line, color=colors[label], ms=4, label=label)
         if label in (bands or {}):
-            color = _color(label, order)
-            axes.fill_between(positions, *bands[label], color=color, alpha=0.25, lw=0)
-    for order, (label, level) in enumerate((levels or {}).items()):
-        color = PALETTE[(len(series) + order) % len(PALETTE)]
-        axes.axhline(level, color=color, ls="--", lw=1, label=label)
+            axes.fill_between(positions, *bands[label], color=colors[label], alpha=0.25, lw=0)
+    for label, level in (levels or {}).items():
+        axes.axhline(level, color=colors[label], ls="--", lw=1, label=label)
     axes.set_xlabel(x_axis)
     axes.set_ylabel(textwrap.fill(axis, 36))  # as high as the figure is
     if log_x:
@@ -485,18 +481,17 @@ def learning_curves(histories, *, floors=(0.0, 0.0), axis="excess, nats per pixe
     axis : str
         What is drawn, with its unit.
     """
-    picture = Picture(WIDTH, 3.8)
+    floors, colors, ends = as_real((2,), floors=floors), _colors(histories), []
+    picture = Picture(WIDTH, max(3.8, 2 * _LINE * len(histories)))
     axes = picture.add_subplot()
-    ends = []
-    for order, (label, history) in enumerate(histories.items()):
-        color = _color(label, order)
-        for key, part, style, floor in zip(
-            ("loss", "val_loss"), ("training", "test"), ("o-", "s--"), floors, strict=True
-        ):
+    parts = ("loss", "training", "o-", floors[0]), ("val_loss", "test", "s--", floors[1])
+    for label, history in histories.items():
+        color, n_epochs = colors[label], len(history.history.get("loss", ()))
+        check_int(1, **{f"the number of epochs of {label}": n_epochs})
+        for key, part, style, floor in parts:
             if key in history.history:
-                losses = np.asarray(history.history[key]) - floor
-                if len(losses) != len(history.history["loss"]):
-                    raise ValueError(f"{key} of {label} must have a value for each epoch")
+                name = f"{key} of {label}, a value for each epoch,"
+                losses = as_real((n_epochs,), **{name: history.history[key]}) - floor
                 epochs = np.arange(1, len(losses) + 1)
                 axes.plot(epochs, losses, style, color=color, ms=4, label=f"{label}, {part}")
                 ends.append(f"{label}, {part}, from {losses[0]:.3f} to {losses[-1]:.3f}")
@@ -523,24 +518,24 @@ def bars(groups, labels, *, axis):
     axis : str
         What the values are, with their unit.
     """
-    counts = {label: len(values) for label, values in groups.items()}
-    if set(counts.values()) != {len(labels)}:
-        raise ValueError(f"groups must have a value for each of {len(labels)} labels, got {counts}")
+    if not groups:
+        raise ValueError("groups must have a series, got none")
+    shape, colors = (len(labels),), _colors(groups)
+    groups = {k: as_real(shape, **{f"the series {k}": values}) for k, values in groups.items()}
     picture = Picture(WIDTH, 0.7 + len(labels) * (0.12 + 0.16 * len(groups)))
     axes = picture.add_subplot()
     thickness = 0.8 / len(groups)
     positions = np.arange(len(labels))
     for order, (label, values) in enumerate(groups.items()):
         offset = (order - (len(groups) - 1) / 2) * thickness
-        color = _color(label, order)
-        axes.barh(positions + offset, values, thickness * 0.9, color=color, label=label)
+        axes.barh(positions + offset, values, thickness * 0.9, color=colors[label], label=label)
     axes.set_yticks(positions, labels)
     axes.margins(y=0.01)
     axes.invert_yaxis()
     axes.set_xlabel(axis)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     means = ", ".join(f"{label} {np.mean(values):.3g}" for label, values in groups.items())
-    picture.alt = f"Bars of {axis} for {', '.join(map(str, labels))}; means: {means}."
+    picture.alt = f"Bars of {axis} for {_listed(labels)}; means: {means}."
     return picture
 
 
@@ -555,6 +550,11 @@ def pixel_map(maps, *, axis):
     axis : str
         What the values are, with their unit.
     """
+    if not maps:
+        raise ValueError("maps must have a map, got none")
+    maps = {k: as_real((_SIDE**2,), **{f"the map {k}": values}) for k, values in maps.items()}
+    for title, values in maps.items():
+        check_finite(**{f"the map {title}": np.where(np.isnan(values), 0, values)})
     picture = Picture(min(WIDTH, 2.6 * len(maps) + 1.0), 2.9)
     grid = picture.subplots(1, len(maps), squeeze=False)[0]
     low = min(0.0, *(np.nanmin(values) for values in maps.values()))
@@ -566,7 +566,7 @@ def pixel_map(maps, *, axis):
         _frameless(axes)
         axes.set_xticks([])
     picture.colorbar(shown, ax=grid, label=axis, fraction=0.05, pad=0.02)
-    picture.alt = f"{axis} at each of {_SIDE} by {_SIDE} pixels: {', '.join(map(str, maps))}."
+    picture.alt = f"{axis} at each of {_SIDE} by {_SIDE} pixels: {_listed(maps)}."
     return picture
 
 
@@ -594,8 +594,15 @@ def _check_titles(titles, n):
         raise ValueError(f"titles must be one for each of {n} images, got {len(titles)}")
 
 
-def _color(label, order):
-    return _COLORS.get(label, PALETTE[order % len(PALETTE)])
+def _colors(labels):
+    """A colour for each label: a model's own, for others what these leave of the palette."""
+    taken = [_COLORS[label] for label in labels if label in _COLORS]
+    left = itertools.cycle([color for color in PALETTE if color not in taken] or PALETTE)
+    return {label: _COLORS.get(label) or next(left) for label in labels}
+
+
+def _listed(names):
+    return ", ".join(map(str, names))
 
 
 def _frameless(axes):

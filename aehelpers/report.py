@@ -8,6 +8,8 @@ import numbers
 import textwrap
 from dataclasses import asdict, dataclass, field
 
+from aehelpers._checks import as_number
+
 __all__ = [
     "MIME_TYPE",
     "Result",
@@ -72,6 +74,8 @@ class Results:
 
     def add(self, name, value, **expected):
         """Record a number; `expected` takes the other fields of `Result`."""
+        if not isinstance(name, str):
+            raise ValueError(f"name must be a text, got {name!r}")
         if any(item.name == name for item in self.items):
             raise ValueError(f"name must be new, got {name!r} a second time")
         if name.endswith(" (mark)"):  # a column of the table of runs
@@ -80,7 +84,7 @@ class Results:
             if expected.get(key) is not None:
                 expected[key] = float(expected[key])
         expected["judged"] = bool(expected.get("judged", True))
-        self.items.append(Result(name, float(value), **expected))
+        self.items.append(Result(name, as_number(**{f"{name!r}": value}), **expected))
 
     def table(self):
         """Measured values, expected ranges and marks, as a `Table` that carries the data."""
@@ -118,6 +122,9 @@ class Table:
             [_digits(cell) if _is_real(cell) else str(cell) for cell in row] for row in rows
         ]
         self.data = data
+        for row in self.rows:
+            if len(row) != len(self.head):
+                raise ValueError(f"rows must have {len(self.head)} cells, as the head, got {row}")
 
     def __repr__(self):
         lines = [self.head, *self.rows]
@@ -183,12 +190,17 @@ def show_source(*functions):
 
 
 def _source(function):
-    """The source of a function without its docstring."""
+    """The source of a function without its docstring, if that has lines of its own."""
     source = textwrap.dedent(inspect.getsource(function))
-    definition = ast.parse(source).body[0]
     lines = source.rstrip().splitlines()
-    if ast.get_docstring(definition) is not None:
-        documentation = definition.body[0]
+    try:
+        definition = ast.parse(source).body[0]
+        documentation, following, *_ = definition.body
+    except (SyntaxError, ValueError, AttributeError):  # a lambda, or nothing but a docstring
+        return "\n".join(lines)
+    before = lines[documentation.lineno - 1][: documentation.col_offset]
+    is_apart = not before.strip() and documentation.end_lineno < following.lineno
+    if is_apart and ast.get_docstring(definition) is not None:
         del lines[documentation.lineno - 1 : documentation.end_lineno]
         # The blank line that set the docstring apart goes with it.
         while lines[documentation.lineno - 1 :] and not lines[documentation.lineno - 1].strip():
@@ -202,4 +214,4 @@ def _is_real(cell):
 
 def _digits(value):
     """Four significant digits."""
-    return f"{value:.4g}"
+    return f"{float(value):.4g}"

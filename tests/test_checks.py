@@ -151,6 +151,11 @@ def test_check_number(limits, value, sentence):
     check_number(0, 1, x=np.float32(0.5))
 
 
+def stay_within(*ends):
+    still = measures.PathMeasures(np.zeros((2, 1)), np.ones((2, 1)), np.zeros((2, 2)), None)
+    return still.stay_within(*ends)
+
+
 def fitted():
     return RBM(3, n_iter=0, random_state=0).fit(X[:, :6])
 
@@ -165,8 +170,17 @@ def fitted():
         (lambda: measures.binary_cross_entropy(X, X, margin=0.7), "margin must be a number from"),
         (lambda: measures.largest_relative_difference(X, X[:1]), "must have the same shape"),
         (lambda: measures.mean_image_completion(X[:0], X, X > 0), "x_train must hold at least one"),
-        (lambda: measures.random_pairs(X, 3, 0, same=True), r"labels must have shape \(n,\)"),
+        (lambda: measures.random_pairs(X, 3, 0, same=True), r"labels must be .* shape \(n,\)"),
         (lambda: data.missing_half("top", image_side=0), "image_side must be an integer"),
+        (lambda: data.missing_half(["top"]), "side must be one of top, bottom"),
+        (lambda: measures.largest_relative_difference([], []), "number of values must be an int"),
+        (lambda: measures.mean_by_class(X, np.zeros(30, int)), r"values must be .* shape \(n,\)"),
+        (lambda: measures.plane_grid(3, [1, 2, 3], 4), r"low must be real numbers of shape \(2,\)"),
+        (lambda: measures.point_in_plane([1, 2], X), r"codes must be .* shape \(n, 2\)"),
+        (lambda: measures.point_in_plane([[1], [2, 3]], X[:, :2]), "point must be real numbers"),
+        (lambda: stay_within(3, [1, 2]), r"first must be real numbers of shape \(2,\)"),
+        (lambda: rbm_likelihood.log_likelihood(fitted(), X[:, :6], None), "log_z must be a number"),
+        (lambda: Autoencoder([3], noise_range=(0,)), r"noise_range must be .* shape \(2,\)"),
         (lambda: fitted().energy(X[:, :6], np.full((1, 3), np.nan)), "h must be finite"),
         (lambda: rbm_likelihood.log_likelihood(fitted(), X[:, :6], np.nan), "log_z must be finite"),
         (lambda: rbm_exact.log_partition_exact(BernoulliRBM()), "rbm must be a models.RBM, got a"),
@@ -176,7 +190,7 @@ def fitted():
         (lambda: VAE(2, sigma="a"), "sigma must be a number above 0, got 'a'"),
         (
             lambda: plots.curves({"a": []}, axis="x"),
-            r"series must have values .*, got none for \['a",
+            r"the line a must be real numbers of shape \(n,\), got .* \(0,\)",
         ),
         (
             lambda: plots.image_rows({"a": X[:, :783]}),

@@ -65,6 +65,7 @@ def test_mean_of_noise_is_what_noise_gives_on_average():
     assert np.abs(mean - drawn).max() < 4.5 * 0.2 / np.sqrt(20_000)
     assert mean[0] == pytest.approx(0.2 / np.sqrt(2 * np.pi))
     assert mean[0] == pytest.approx(1 - mean[-1])
+    np.testing.assert_array_equal(corruption.mean_of_noise(GREY[:1], 1e-50), GREY[:1])
 
 
 def test_masking_noise_takes_each_pixel_alike():

@@ -219,7 +219,7 @@ def test_of_classes_keeps_those_images_only(sample):
     assert some.class_names == sample.class_names
 
 
-@pytest.mark.parametrize("labels", [[], [10], [-1, 3], [1, 1], [1.5], ["5"]])
+@pytest.mark.parametrize("labels", [[], [10], [-1, 3], [1, 1], [1.5], ["5"], [[1, 2]]])
 def test_of_classes_refuses_what_are_no_classes(sample, labels):
     with pytest.raises(ValueError, match="labels must be different integers from 0 to 9"):
         sample.of_classes(labels)

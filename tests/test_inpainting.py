@@ -76,6 +76,14 @@ def test_linear_completion_is_least_squares(rng):
         inpainting.linear_completion(train, images, observed, ridge=0)
 
 
+def test_ppca_completion_of_images_on_a_line(rng):
+    """Without noise no pixel is known better than to its grey level."""
+    train = np.outer(rng.random(50), np.linspace(0, 1, 6))
+    observed = np.array([True, False, True, False, True, True])
+    completed = inpainting.ppca_completion(train, train, observed, n_components=3)
+    np.testing.assert_allclose(completed, train, atol=1 / 255)
+
+
 def test_ppca_completion_is_the_conditional_mean_of_its_gaussian(rng):
     train = rng.normal(size=(500, 3)) @ rng.normal(size=(3, 8)) * 0.1 + 0.5
     train = np.clip(train + rng.normal(0, 0.02, train.shape), 0, 1)

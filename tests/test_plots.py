@@ -182,8 +182,31 @@ def test_learning_curves_draw_what_is_there_above_its_floor(histories):
 
 def test_a_test_loss_of_few_epochs_is_refused():
     few = SimpleNamespace(history={"loss": [3, 2, 1], "val_loss": [2]})
-    with pytest.raises(ValueError, match="val_loss of deep must have a value for each epoch"):
+    with pytest.raises(
+        ValueError, match=r"val_loss of deep, a value .*, must be real numbers of shape \(3,\)"
+    ):
         plots.learning_curves({"deep": few})
+
+
+@pytest.mark.parametrize("n", [20, 40])
+def test_no_legend_is_cut(n):
+    names = [f"model {number}" for number in range(n)]
+    for picture in (
+        plots.curves({name: [1.0, 2.0] for name in names}, axis="y"),
+        plots.latent_scatter(np.eye(n)[:, :2], np.arange(n), names),
+        plots.learning_curves({name: SimpleNamespace(history=HISTORY) for name in names}),
+    ):
+        picture.png()
+        box = picture.axes[0].get_legend().get_window_extent()
+        assert picture.bbox.y0 <= box.y0 < box.y1 <= picture.bbox.y1
+
+
+HISTORY = {"loss": [3.0, 2.0], "val_loss": [3.0, 2.0]}
+
+
+def test_another_name_does_not_take_the_colour_of_a_model():
+    lines = plots.curves({"mine": [1], "shallow": [2]}, axis="y", levels={"b": 3}).axes[0].lines
+    assert len({line.get_color() for line in lines}) == 3
 
 
 def test_a_model_keeps_its_colour(histories):
@@ -194,6 +217,10 @@ def test_a_model_keeps_its_colour(histories):
     of_lines = {line.get_label().split(",")[0]: line.get_color().lower() for line in lines}
     assert of_lines.items() <= of_bars.items()
     assert len(set(of_bars.values())) == 3
+
+
+def histories_of(**losses):
+    return {"a": SimpleNamespace(history=losses)}
 
 
 PLANE, PIXELS = np.zeros((2, 2)), np.zeros((4, 784))
@@ -215,15 +242,15 @@ PATHS = PIXELS.reshape(1, 4, 784)
             "completed must have images for each of a, got b for RBM",
         ),
         (lambda: plots.latent_scatter(PLANE + np.nan, [0, 1], "ab"), "codes must be finite"),
-        (lambda: plots.path_grid(PATHS, [[1, 2]], [[1]]), r"shapes \(1, 2\) and \(1, 2\), got"),
+        (lambda: plots.path_grid(PATHS, [[1, 2]], [[1]]), r"labels must be .* shape \(1, 2\)"),
         (
             lambda: plots.path_grid(PATHS, [[1, 2]], [[1, 2]], class_names=["bag", "shoe"]),
             "labels must be 2 ints from 0 to 1, got int64 of shape .2,. from 1 to 2",
         ),
         (lambda: plots.latent_scatter(PLANE, [0, -1], "ab"), "labels must be 2 ints from 0 to 1"),
         (lambda: plots.latent_scatter(PLANE, [0], "ab"), "labels must be 2 ints from 0 to 1"),
-        (lambda: plots.latent_scatter(PLANE[:0], [], "ab"), r"codes must have shape \(n, 2\)"),
-        (lambda: plots.decoded_plane(PIXELS[:1], [[0], [0]]), "number of values must be an int"),
+        (lambda: plots.latent_scatter(PLANE[:0], [], "ab"), r"codes must be .* shape \(n, 2\)"),
+        (lambda: plots.decoded_plane(PIXELS[:1], [[0], [0]]), "values must rise in even steps"),
         (lambda: plots.signed_images(PIXELS + np.inf, axis="a"), "images must be finite"),
         (
             lambda: plots.curves({"a": [1, 2]}, axis="y", bands={"a": ([0], [1])}),
@@ -231,6 +258,25 @@ PATHS = PIXELS.reshape(1, 4, 784)
         ),
         (lambda: plots.curves({"a": [1]}, axis="y", bands={"b": ([0], [1])}), "others for b"),
         (lambda: plots.curves({"a": [1]}, axis="y", x=[0], log_x=True), r"x\[0\] must be a number"),
+        (lambda: plots.curves({}, axis="y"), "series must have a line"),
+        (lambda: plots.curves({"a": PLANE}, axis="y"), r"the line a must be real numbers of shape"),
+        (lambda: plots.curves({"a": 1.0}, axis="y"), r"the line a must be real numbers of shape"),
+        (lambda: plots.bars({}, "ab", axis="y"), "groups must have a series"),
+        (lambda: plots.bars({"a": [1]}, "ab", axis="y"), r"the series a must be .*shape \(2,\)"),
+        (lambda: plots.pixel_map({}, axis="y"), "maps must have a map"),
+        (lambda: plots.pixel_map({"a": PIXELS[0] - np.inf}, axis="y"), "the map a must be finite"),
+        (lambda: plots.signed_images(PIXELS[0], axis="a"), r"images must be .* shape \(n, 784\)"),
+        (lambda: plots.latent_scatter(PLANE, [0, 1], "ab", marked=(np.nan, 1)), "marked must be f"),
+        (lambda: plots.latent_scatter(PLANE, [0, 1], "ab", marked=3), "marked must be real numb"),
+        (lambda: plots.decoded_plane(PIXELS, [[0, 1], [1, 0]]), "values must rise in even steps"),
+        (
+            lambda: plots.decoded_plane(np.zeros((9, 784)), [[0, 1, 2], [0, 1, 5]]),
+            "values must rise in even steps",
+        ),
+        (lambda: plots.decoded_plane(PIXELS, [[0, 1], [0, 1, 2]]), "values must be real numbers"),
+        (lambda: plots.learning_curves(histories_of(val_loss=[1])), "epochs of a must be an int"),
+        (lambda: plots.learning_curves(histories_of(loss=[])), "epochs of a must be an integer"),
+        (lambda: plots.learning_curves(histories_of(loss=[1]), floors=[0]), "floors must be real"),
     ],
 )
 def test_what_does_not_fit_is_refused(draw, sentence):
@@ -243,6 +289,13 @@ def test_a_series_of_pandas_and_names_that_are_numbers():
     assert "a from 1 to 3" in plots.curves({"a": series}, axis="y").alt
     assert "5, 20" in plots.image_rows({5: PIXELS, 20: PIXELS}).alt
     assert "5" in plots.pixel_map({5: PIXELS[0]}, axis="y").alt
+    assert (
+        "1, 2 down, 3 across"
+        in plots.completion_grid(PIXELS, {3: PIXELS}, {1: {3: PIXELS}, 2: {3: PIXELS}}).alt
+    )
+    assert "3, 4" in plots.latent_scatter(PLANE, [0, 1], [3, 4]).alt
+    assert "3 to 4" in plots.path_grid(PATHS, [[0, 1]], [[0, 1]], class_names=[3, 4]).alt
+    assert plots.signed_images(PIXELS, axis="y", titles=range(4)).axes[0].get_title() == "0"
 
 
 def test_a_logarithmic_axis_counts_from_1_on():

@@ -2,6 +2,7 @@
 
 import json
 import math
+from fractions import Fraction
 from types import SimpleNamespace
 
 import numpy as np
@@ -72,6 +73,44 @@ def test_table():
     bundle = table._repr_mimebundle_()
     assert "a&lt;b" in bundle["text/html"]
     assert MIME_TYPE not in bundle
+
+
+def test_a_table_takes_any_number_and_no_row_of_another_length():
+    assert repr(Table(["a"], [[Fraction(1, 3)]])).splitlines() == ["a", "0.3333"]
+    with pytest.raises(ValueError, match=r"rows must have 2 cells, as the head, got \['1'\]"):
+        Table(["a", "b"], [[1]])
+
+
+@pytest.mark.parametrize("value", [None, "a", np.ones(2)])
+def test_what_is_no_number_is_no_result(value):
+    with pytest.raises(ValueError, match="'loss' must be a number, got"):
+        Results().add("loss", value)
+    with pytest.raises(ValueError, match="name must be a text, got 3"):
+        Results().add(3, 1.0)
+
+
+# fmt: off
+def on_one_line(x): "Documented."; return x  # noqa: E702
+# fmt: on
+
+
+def nothing_else():
+    """Documented."""
+
+
+class Margin:
+    def method(self):
+        """Documented."""
+        return """
+at the margin"""
+
+
+def test_show_source_of_odd_functions():
+    square = lambda x: x**2  # noqa: E731
+    shown = [report.show_source(one).data for one in (square, on_one_line, nothing_else)]
+    assert ["x**2" in shown[0], "return x" in shown[1], "def nothing" in shown[2]] == [True] * 3
+    assert '"Documented."; return' in shown[1]
+    assert "at the margin" in report.show_source(Margin.method).data
 
 
 def documented(x):

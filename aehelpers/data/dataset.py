@@ -66,12 +66,12 @@ class Dataset:
             At least one, each from 0 to the last class, none twice.
         """
         labels = list(labels) if isinstance(labels, (set, frozenset)) else labels
-        labels, allowed = np.atleast_1d(labels).tolist(), range(len(self.class_names))
-        different = set(labels)
-        if not labels or len(different) < len(labels) or not different <= set(allowed):
+        labels, allowed = np.atleast_1d(labels), range(len(self.class_names))
+        different = set(labels.ravel().tolist())
+        if labels.ndim != 1 or not 0 < len(labels) == len(different & set(allowed)):
             raise ValueError(
                 f"labels must be different integers from 0 to {allowed[-1]}, at least one, "
-                f"got {labels}"
+                f"got {labels.tolist()}"
             )
         train, test = np.isin(self.y_train, labels), np.isin(self.y_test, labels)
         return replace(

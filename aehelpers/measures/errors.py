@@ -8,6 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils import gen_batches
 
 from aehelpers._checks import (
+    as_real,
     check_finite,
     check_images,
     check_int,
@@ -143,7 +144,7 @@ def residual_components(images, reconstructions, n_components=5):
 
 
 def dead_units(activations):
-    """Units that are 0 for every image: a relu that never opens, and so never learns.
+    """Units that are above 0 for no image: a relu that never opens, and so never learns.
 
     Parameters
     ----------
@@ -153,9 +154,7 @@ def dead_units(activations):
     -------
     bool array of shape (n_units,)
     """
-    activations = np.asarray(activations)
-    if activations.ndim != 2 or not activations.size:
-        raise ValueError(f"activations must have shape (n, n_units), got {activations.shape}")
+    activations = as_real(("n", "n"), activations=activations)
     check_finite(activations=activations)
     return ~(activations > 0).any(axis=0)
 
@@ -164,6 +163,7 @@ def largest_relative_difference(values, reference):
     """max |a − b| / max |b|, of two arrays of one shape."""
     values, reference = np.float64(values), np.float64(reference)
     check_same_shape(values, reference)
+    check_int(1, **{"the number of values": values.size})
     return float(np.abs(values - reference).max() / np.abs(reference).max())
 
 
@@ -172,6 +172,7 @@ def mean_by_class(values, labels, n_classes=10):
 
     NaN for a class without images.
     """
+    values = as_real(("n",), values=values)
     labels = check_labels(labels, len(values), n_classes)
     counts = np.bincount(labels, minlength=n_classes)
     sums = np.bincount(labels, values, n_classes)

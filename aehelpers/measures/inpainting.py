@@ -16,6 +16,7 @@ __all__ = [
     "ppca_completion",
 ]
 
+_GREY_LEVEL = 1 / 255  # no pixel is known better: its error has a variance of a twelfth of this²
 _ROWS = 10_000  # images at a time, so that no temporary array grows with the data set
 
 
@@ -100,7 +101,7 @@ def ppca_completion(x_train, images, observed, *, n_components=100):
     x_train, images, observed = _observed_part(x_train, images, observed)
     check_int(1, min(len(x_train), x_train.shape[1]) - 1, n_components=n_components)
     pca = PCA(n_components, svd_solver="covariance_eigh", copy=False).fit(x_train)
-    noise = float(pca.noise_variance_)
+    noise = max(float(pca.noise_variance_), _GREY_LEVEL**2 / 12)
     scales = np.sqrt(np.maximum(pca.explained_variance_ - noise, 0))
     weights = (pca.components_ * scales[:, np.newaxis]).T.astype(np.float64)
     # w wᵀ of each pixel; a matrix product adds up those that are observed.

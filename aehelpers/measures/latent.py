@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from aehelpers._checks import check_choice, check_int
+from aehelpers._checks import as_real, check_choice, check_finite, check_int
 
 __all__ = ["interpolate", "plane_grid", "point_in_plane"]
 
@@ -77,7 +77,8 @@ def plane_grid(n=30, low=-3.0, high=3.0):
         Those that each unit takes.
     """
     check_int(2, n=n)
-    low, high = np.broadcast_to(low, 2), np.broadcast_to(high, 2)
+    low, high = ([end] * 2 if np.ndim(end) == 0 else end for end in (low, high))
+    low, high = as_real((2,), low=low), as_real((2,), high=high)
     if not (low < high).all() or not np.isfinite([low, high]).all():
         raise ValueError(f"low must be below high, got {low.tolist()} and {high.tolist()}")
     values = np.linspace(low, high, n, axis=1)
@@ -105,9 +106,8 @@ def point_in_plane(point, codes):
     ValueError
         If the point is not two finite numbers.
     """
-    code = np.asarray(point, np.float32)
-    if code.shape != (2,) or not np.isfinite(code).all():
-        raise ValueError(f"point must be two finite numbers, got {point}")
+    code, codes = np.float32(as_real((2,), point=point)), as_real(("n", 2), codes=codes)
+    check_finite(point=code, codes=codes)
     low, high = np.min(codes, axis=0), np.max(codes, axis=0)
     if ((low <= code) & (code <= high)).all():
         return code[np.newaxis], ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import pairwise_distances_argmin_min
 
-from aehelpers._checks import as_generator, check_images, check_int
+from aehelpers._checks import as_generator, as_real, check_images, check_int
 
 __all__ = [
     "PathMeasures",
@@ -35,9 +35,7 @@ def random_pairs(labels, n_pairs, seed, *, same):
     ValueError
         If a class has only one image to make a pair with, or all are of one class.
     """
-    labels, rng = np.asarray(labels), as_generator(seed)
-    if labels.ndim != 1:
-        raise ValueError(f"labels must have shape (n,), got {labels.shape}")
+    labels, rng = as_real(("n",), labels=labels), as_generator(seed)
     check_int(1, n_pairs=n_pairs)
     classes, counts = np.unique(labels, return_counts=True)
     if same and counts.min(initial=2) < 2:
@@ -87,7 +85,9 @@ class PathMeasures:
         -------
         bool array of shape (n_paths,)
         """
-        first, last = np.asarray(first)[:, np.newaxis], np.asarray(last)[:, np.newaxis]
+        shape = (len(self.labels),)
+        first, last = as_real(shape, first=first), as_real(shape, last=last)
+        first, last = first[:, np.newaxis], last[:, np.newaxis]
         return ((self.labels == first) | (self.labels == last)).all(axis=1)
 
     def largest_step(self):

@@ -6,7 +6,7 @@ Left out: convolutions, tied weights, sparsity.
 
 import numpy as np
 
-from aehelpers._checks import as_sizes, check_choice, check_images, check_number
+from aehelpers._checks import as_real, as_sizes, check_choice, check_images, check_number
 from aehelpers.data import NOISE_KINDS
 from aehelpers.models._backend import keras, tf
 from aehelpers.models._random import Random, corrupt
@@ -76,7 +76,7 @@ class Autoencoder(EpochFit, keras.Model):
         check_choice(NOISE_KINDS, noise_kind=noise_kind)
         most = np.inf if noise_kind == "gaussian" else 1
         check_number(0, most, **{f"noise_level of {noise_kind} noise": noise_level})
-        low, high = noise_range
+        low, high = as_real((2,), noise_range=noise_range)
         if not -np.inf < low <= high < np.inf:
             raise ValueError(f"noise_range must be two numbers, the least first, got {noise_range}")
         self.n_pixels, self.output_activation = n_pixels, output

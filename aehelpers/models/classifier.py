@@ -14,6 +14,7 @@ from aehelpers.models.epoch_fit import EpochFit, cosine_schedule
 
 __all__ = ["image_classifier"]
 
+_SETTINGS = 128, 6  # batch size, epochs
 _VERSION = "classifier-2"  # to be changed when the network or its training change
 
 
@@ -51,6 +52,9 @@ def image_classifier(dataset):
     digest.update(np.ascontiguousarray(dataset.y_train))
     name = f"{dataset.name}-{_VERSION}-{digest.hexdigest()[:16]}.weights.h5"
     path = sources.cache_folder() / "classifiers" / name
+    rate = cosine_schedule(len(dataset.x_train), *_SETTINGS, peak=0.003)
+    optimizer, loss = keras.optimizers.Adam(rate), "sparse_categorical_crossentropy"
+    model.compile(optimizer, loss, metrics=["accuracy"])
     try:
         model.load_weights(path)
     except Exception:  # of h5py, Keras and the system: none there, or damaged
@@ -60,12 +64,9 @@ def image_classifier(dataset):
     return model
 
 
-def _train(model, dataset, *, epochs=6, batch_size=128):
+def _train(model, dataset):
     """Fit the classifier, and leave the state of the caller's random numbers as it was."""
-    batch_size = min(batch_size, len(dataset.x_train))
-    schedule = cosine_schedule(len(dataset.x_train), batch_size, epochs, peak=0.003)
-    model.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy")
     state = random.getstate()  # of Python, from which the order of `fit` follows
     random.seed(0)
-    model.fit(dataset.x_train, dataset.y_train, batch_size, epochs, verbose=0)
+    model.fit(dataset.x_train, dataset.y_train, *_SETTINGS, verbose=0)
     random.setstate(state)

@@ -27,7 +27,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names, check_is_fitted, validate_data
 
 from aehelpers import _progress
-from aehelpers._checks import check_finite, check_images, check_int
+from aehelpers._checks import as_real, check_finite, check_images, check_int
 from aehelpers.data import corruption
 from aehelpers.models import gibbs
 from aehelpers.models._backend import tf
@@ -403,9 +403,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             In nats.
         """
         check_is_fitted(self)
-        v, h = np.float64(self._check_images(v, reset=False, name="v")), np.asarray(h, np.float64)
-        if h.ndim != 2 or h.shape[1] != len(self.components_):
-            raise ValueError(f"h must have shape (n, {len(self.components_)}), got {h.shape}")
+        v, h = np.float64(self._check_images(v, reset=False, name="v")), np.float64(h)
+        h = h if h.ndim == 2 and not len(h) else as_real(("n", len(self.components_)), h=h)
         check_finite(h=h)
         visible = v @ self.intercept_visible_
         return -visible[:, np.newaxis] - h @ self.intercept_hidden_ - v @ self.components_.T @ h.T

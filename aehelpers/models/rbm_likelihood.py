@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import expit, logit, logsumexp
 from sklearn.utils import check_array, check_random_state, gen_batches
 
-from aehelpers._checks import check_int
+from aehelpers._checks import as_number, check_int
 from aehelpers.models import gibbs
 from aehelpers.models._random import draw_seed
 from aehelpers.models.rbm import check_rbm
@@ -267,7 +267,7 @@ def log_likelihood(rbm, images, log_z):
         In nats per image.
     """
     check_rbm(rbm)
-    log_z = log_z.log_z if isinstance(log_z, LogPartition) else float(log_z)
+    log_z = as_number(log_z=log_z.log_z if isinstance(log_z, LogPartition) else log_z)
     if not np.isfinite(log_z):
         raise ValueError(f"log_z must be finite, got {log_z}")
     return -rbm.free_energy(images) - log_z
