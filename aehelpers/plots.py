@@ -4,11 +4,13 @@ A function takes arrays and returns a `Picture`, a matplotlib figure with a text
 says what is seen, and takes besides its own arguments
 
 - `name`: what the figure is called, in files and in the notebook's metadata;
+- `title`: what stands above it;
 - `description`: a sentence for the alternative text, on what there is to see.
 
 Nothing global is drawn on or changed. Signed images are grey with
 0 at mid-grey; curves and bars use the palette of Okabe and Ito (2008), which
-colour-blind readers can tell apart.
+colour-blind readers can tell apart. A model has one colour in all figures: that of its
+name, which is a label up to the first comma.
 """
 
 import base64
@@ -16,6 +18,7 @@ import functools
 import io
 import itertools
 import textwrap
+from collections import Counter
 
 import matplotlib as mpl
 import matplotlib.patches
@@ -35,6 +38,7 @@ from aehelpers._checks import (
 
 __all__ = [
     "Picture",
+    "architecture",
     "bars",
     "completion_grid",
     "curves",
@@ -71,9 +75,21 @@ _GREYS = mpl.colormaps["gray"].with_extremes(bad=_MISSING)
 _SIDE = 28  # pixels
 _LINE = 0.22  # inches, of a legend
 
-# One colour for each model, in every figure; others take what the palette has left.
-_COLORS = {"PCA": PALETTE[6], "shallow": PALETTE[0], "deep": PALETTE[1], "denoising": PALETTE[2]}
-
+# Others take what the palette has left.
+_COLORS = {
+    "PCA": PALETTE[6],
+    "shallow": PALETTE[0],
+    "deep": PALETTE[1],
+    "end to end": PALETTE[1],
+    "autoencoder": PALETTE[1],
+    "denoising": PALETTE[2],
+    "stack": PALETTE[3],
+    "RBM": PALETTE[4],
+    "VAE": PALETTE[5],
+    "cross-fade": "#777777",
+    "input": "#777777",  # what came in, with nothing done
+}
+_LINES = ("o-", "s--", "^:", "D-.")  # of lines of one colour, in their order
 
 # Ten classes that colour-blind readers can tell apart, after Tol's "muted" (2021), with black.
 _CLASS_COLORS = (
@@ -124,9 +140,11 @@ def _picture(draw):
     """Draw in the house style, and take the `name` and the `description` of every figure."""
 
     @functools.wraps(draw)
-    def drawn(*args, name=draw.__name__, description="", **kwargs):
+    def drawn(*args, name=draw.__name__, title="", description="", **kwargs):
         with mpl.rc_context(STYLE):
             picture = draw(*args, **kwargs)
+            if title:
+                picture.suptitle(title, fontsize=12, fontweight="bold", x=0.01, ha="left")
         picture.name = name
         picture.alt = f"{picture.alt} {description}".strip()
         return picture
@@ -137,6 +155,8 @@ def _picture(draw):
 @_picture
 def image_rows(rows, *, titles=None):
     """Images in rows, one under the other: originals, corrupted inputs, reconstructions.
+
+    After ten images the rows go on below.
 
     Parameters
     ----------
@@ -152,20 +172,115 @@ def image_rows(rows, *, titles=None):
     n = next(iter(counts.values()))
     check_int(1, **{"the number of images": n})
     _check_titles(titles, n)
-    strip = np.concatenate([_mosaic(images, columns=n) for images in rows.values()])
-    height, width = strip.shape
-    margin = 0.75 if titles is not None else 0.1
-    picture = Picture(WIDTH, (WIDTH - 0.9) * height / width + margin)
-    axes = picture.add_subplot(anchor="W")  # centred, a long label could be cut
-    axes.imshow(strip, vmin=0, vmax=1, cmap=_GREYS)
-    _frameless(axes)
+    columns = min(n, _MOST_COLUMNS)
+    blocks = [slice(first, first + columns) for first in range(0, n, columns)]
+    titles = None if titles is None else list(map(str, titles))
+    width = min((WIDTH - 0.9) / columns, 1.2)  # of an image, in inches
+    margin = 0.1 if titles is None else 0.3
+    picture = Picture(WIDTH, len(blocks) * (len(rows) * width + margin) + 0.1)
     cell = _SIDE + _GAP
-    axes.set_yticks((np.arange(len(rows)) + 0.5) * cell, rows)
-    if titles is not None:
-        axes.xaxis.tick_top()
-        axes.set_xticks((np.arange(n) + 0.5) * cell, titles, rotation=40, ha="left", fontsize=8)
+    for axes, block in zip(picture.subplots(len(blocks), squeeze=False)[:, 0], blocks, strict=True):
+        shown = [_mosaic(images[block], columns=len(images[block])) for images in rows.values()]
+        strip = np.concatenate(shown)
+        axes.imshow(strip, vmin=0, vmax=1, cmap=_GREYS)
+        axes.set_xlim(-0.5, columns * cell - 0.5)
+        axes.set_anchor("W")  # centred, a long label could be cut
+        _frameless(axes)
+        axes.set_yticks((np.arange(len(rows)) + 0.5) * cell, rows)
+        if titles is not None:
+            axes.xaxis.tick_top()
+            axes.set_xticks((np.arange(len(titles[block])) + 0.5) * cell, titles[block], fontsize=9)
     picture.alt = f"Rows of {n} images, from the top: {_listed(rows)}."
     return picture
+
+
+@_picture
+def architecture(*models, names=()):
+    """Models as boxes for their layers, from left to right, with sizes and activations.
+
+    The code is marked. Circles are what is random: noise on the images in training, and the
+    draw of a code.
+
+    Parameters
+    ----------
+    *models
+        With `encoder` and `decoder`, as those of `models`; or an RBM, fitted or not.
+    names : sequence of str, optional
+        What to call them; their own names otherwise.
+    """
+    check_int(1, **{"the number of models": len(models)})
+    rows = [_stages(model) for model in models]
+    names = names or [getattr(model, "name", type(model).__name__) for model in models]
+    _check_titles(names, len(models), "names", "models")
+    picture = Picture(WIDTH, 1.75 * len(rows) + 0.1)
+    grid = picture.subplots(len(rows), squeeze=False)[:, 0]
+    for axes, stages, name in zip(grid, rows, names, strict=True):
+        axes.set_axis_off()
+        axes.set(xlim=(-0.6, max(6, *map(len, rows)) - 0.4), ylim=(-1.05, 1.0))
+        axes.set_title(name, loc="left", fontsize=10)
+        largest = max(size for _, size, _ in stages if size)
+        for place, (label, size, kind) in enumerate(stages):
+            half = 0.0
+            if size:
+                half = 0.15 + 0.5 * np.log(size) / np.log(largest)
+                color = {"code": PALETTE[5], "image": "0.8"}.get(kind, "white")
+                wide = 0.3 if kind == "two" else 0.22
+                box = ((place - wide, -half), 2 * wide, 2 * half)
+                axes.add_patch(mpl.patches.Rectangle(*box, fc=color, ec="black", lw=1.2))
+                text = f"2 × {size}" if kind == "two" else size
+                axes.text(place, 0, text, ha="center", va="center", fontsize=10)
+            else:
+                axes.plot(place, 0, "o", ms=26, mfc="white", mec=PALETTE[1], mew=1.5)
+                axes.text(place, 0, kind, ha="center", va="center", fontsize=10)
+            axes.text(place, -max(half, 0.35) - 0.06, label, ha="center", va="top", fontsize=8)
+            if place:
+                ends = (place - 0.74, 0), (place - 0.26, 0)
+                style = "<|-|>" if kind == "both" else "-|>"
+                axes.add_patch(
+                    mpl.patches.FancyArrowPatch(*ends, arrowstyle=style, mutation_scale=9)
+                )
+    words = [f"{name}: {_in_words(one)}" for name, one in zip(names, rows, strict=True)]
+    picture.alt = f"Layers as boxes from left to right. {'; '.join(words)}."
+    return picture
+
+
+def _stages(model):
+    """Label, number of units or None, and kind of all that an image passes, in order.
+
+    Of what is random, the kind is the sign in its circle.
+    """
+    if hasattr(model, "n_components"):  # an RBM
+        n_visible = getattr(model, "n_features_in_", _SIDE**2)
+        return [("visible units", n_visible, "image"), ("hidden units", model.n_components, "both")]
+    stages = [("image", model.n_pixels, "image")]
+    if getattr(model, "noise_level", 0):
+        kind = {"gaussian": "Gaussian noise", "masking": "pixels set to 0"}
+        label = kind.get(model.noise_kind, "pixels black or white")
+        stages.append((f"{label}\n({model.noise_level:g}), in training", None, "+"))
+    hidden = [layer for layer in model.encoder.layers if hasattr(layer, "units")]
+    stages += [(_activation_of(layer), layer.units, "hidden") for layer in hidden]
+    if hasattr(model, "latent_dim"):  # of a VAE the last two layers are side by side
+        stages[-2:] = [
+            ("mean μ and\nlog variance ln σ²", model.latent_dim, "two"),
+            ("z = μ + σε", None, "ε"),
+            ("code z", model.latent_dim, "code"),
+        ]
+    else:
+        stages[-1] = (f"code\n{stages[-1][0]}", stages[-1][1], "code")
+    *hidden, _ = [layer for layer in model.decoder.layers if hasattr(layer, "units")]
+    stages += [(_activation_of(layer), layer.units, "hidden") for layer in hidden]
+    last = model.decoder.layers[-1].activation.__name__
+    return [*stages, (f"reconstruction\n{last}", model.n_pixels, "image")]
+
+
+def _activation_of(layer):
+    return layer.activation.__name__
+
+
+def _in_words(stages):
+    return " → ".join(
+        f"{size or ''} {label}".replace("\n", " ").strip() for label, size, _ in stages
+    )
 
 
 @_picture
@@ -365,6 +480,7 @@ def signed_images(
     titles=None,
     scale="shared",
     columns=6,
+    percentile=100,
 ):
     """Images with negative values dark, zero mid-grey and positive values light.
 
@@ -376,8 +492,10 @@ def signed_images(
     titles : sequence of n str, optional
     scale : "shared" or "each"
         All to one scale, which the bar at the right gives, or each to its own, whose end
-        is written over it. A scale ends where 99.5 % of the values do, so that a few
-        large ones do not grey out the rest.
+        is written over it.
+    percentile : float, above 0 and at most 100
+        A scale ends at this percentile of the absolute values: at the largest one, unless
+        a few large ones would grey out the rest, as those of weights do.
     """
     images = as_real(("n", _SIDE**2), images=images)
     check_choice(("shared", "each"), scale=scale)
@@ -385,7 +503,8 @@ def signed_images(
     check_finite(images=images)
     _check_titles(titles, len(images))
     titles = [""] * len(images) if titles is None else list(map(str, titles))
-    ends = np.percentile(np.abs(images), 99.5, axis=None if scale == "shared" else 1)
+    check_number(0, 100, percentile=percentile)
+    ends = np.percentile(np.abs(images), percentile, axis=None if scale == "shared" else 1)
     ends = np.broadcast_to(np.where(ends > 0, ends, 1.0), len(images))
     if scale == "each":
         parts = zip(titles, ends, strict=True)
@@ -403,7 +522,8 @@ def signed_images(
         axes.set_title(title, fontsize=9)
     scales = "each on a scale of its own"
     if scale == "shared":
-        picture.colorbar(shown, ax=grid, label=axis, fraction=0.03, pad=0.01, extend="both")
+        extend = "both" if percentile < 100 else "neither"
+        picture.colorbar(shown, ax=grid, label=axis, fraction=0.03, pad=0.01, extend=extend)
         scales = f"on one scale from {-ends[0]:.2g} (black) to {ends[0]:.2g} (white)"
     picture.alt = f"{axis} as {len(images)} images in grey with zero at mid-grey, {scales}."
     return picture
@@ -439,11 +559,11 @@ def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, ba
     lines = [*series, *(levels or {})]
     picture = Picture(WIDTH, max(3.4, _LINE * len(lines)))
     axes = picture.add_subplot()
-    colors = _colors(lines)
+    colors, kinds = _colors(lines), _lines(lines)
     for label, values in series.items():
         positions = np.arange(1, len(values) + 1) if x is None else x
-        line = "o-" if len(positions) <= 30 else "-"
-        axes.plot(positions, values, line, color=colors[label], ms=4, label=label)
+        kind = kinds[label] if len(positions) <= 30 else kinds[label][1:]
+        axes.plot(positions, values, kind, color=colors[label], ms=4, label=label)
         if label in (bands or {}):
             axes.fill_between(positions, *bands[label], color=colors[label], alpha=0.25, lw=0)
     for label, level in (levels or {}).items():
@@ -570,6 +690,7 @@ def pixel_map(maps, *, axis):
     return picture
 
 
+_MOST_COLUMNS = 10  # images side by side that can be seen from the last row
 _GAP = 2  # white pixels between two images of a mosaic
 
 
@@ -589,16 +710,28 @@ def _checked(images):
     return np.where(missing, np.nan, check_images(np.where(missing, 0, images), loosely=True))
 
 
-def _check_titles(titles, n):
+def _check_titles(titles, n, name="titles", of="images"):
     if titles is not None and len(titles) != n:
-        raise ValueError(f"titles must be one for each of {n} images, got {len(titles)}")
+        raise ValueError(f"{name} must be one for each of {n} {of}, got {len(titles)}")
 
 
 def _colors(labels):
-    """A colour for each label: a model's own, for others what these leave of the palette."""
-    taken = [_COLORS[label] for label in labels if label in _COLORS]
-    left = itertools.cycle([color for color in PALETTE if color not in taken] or PALETTE)
-    return {label: _COLORS.get(label) or next(left) for label in labels}
+    """A colour for each label: its model's own, for others what these leave of the palette."""
+    models = {label: str(label).split(",")[0] for label in labels}
+    colors = {model: _COLORS[model] for model in models.values() if model in _COLORS}
+    left = itertools.cycle([one for one in PALETTE if one not in colors.values()] or PALETTE)
+    for model in models.values():
+        colors[model] = colors.get(model) or next(left)
+    return {label: colors[model] for label, model in models.items()}
+
+
+def _lines(labels):
+    """Marker and dashes for each label: others for each line of a colour."""
+    kinds, count = {}, Counter()
+    for label, color in _colors(labels).items():
+        kinds[label] = _LINES[count[color] % len(_LINES)]
+        count[color] += 1
+    return kinds
 
 
 def _listed(names):

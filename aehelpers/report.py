@@ -1,8 +1,10 @@
 """What a notebook records: its results as data, tables, and the source of what it ran."""
 
 import ast
+import hashlib
 import html
 import inspect
+import json
 import math
 import numbers
 import textwrap
@@ -12,9 +14,11 @@ from aehelpers._checks import as_number
 
 __all__ = [
     "MIME_TYPE",
+    "Notice",
     "Result",
     "Results",
     "Table",
+    "digest",
     "layers",
     "passed",
     "show_source",
@@ -68,9 +72,42 @@ class Results:
 
     `table` shows them with their expected ranges and stores them in the notebook as
     data, under the MIME type `MIME_TYPE`.
+
+    Parameters
+    ----------
+    remark : str
+        How the run differs from the one that the notebook's text describes. If it does,
+        no result is judged unless it says so.
     """
 
     items: list[Result] = field(default_factory=list)
+    remark: str = ""
+
+    @classmethod
+    def of_run(cls, names, *images, defaults):
+        """Results that are judged only with the notebook's own parameters and the full data.
+
+        Parameters
+        ----------
+        names : dict
+            The notebook's ``globals()``, of which the annotated ones are its parameters.
+        *images : data.Dataset
+        defaults : str
+            `digest` of the parameters that the text describes.
+        """
+        found, remark = digest(names), ""
+        if found != defaults:
+            remark = (
+                "This run has other parameters than those that the text describes "
+                f"(digest {found})."
+            )
+        if any(one.name.endswith("-sample") for one in images):
+            remark += " This run used a sample of 5,000 images. The text describes the full data."
+        return cls(remark=remark.strip())
+
+    def notice(self):
+        """The remark as a box, or None where there is nothing to say."""
+        return Notice(self.remark) if self.remark else None
 
     def add(self, name, value, **expected):
         """Record a number; `expected` takes the other fields of `Result`."""
@@ -83,7 +120,7 @@ class Results:
         for key in ("at_least", "at_most"):  # a number of NumPy is none to JSON
             if expected.get(key) is not None:
                 expected[key] = float(expected[key])
-        expected["judged"] = bool(expected.get("judged", True))
+        expected["judged"] = bool(expected.get("judged", not self.remark))
         self.items.append(Result(name, as_number(**{f"{name!r}": value}), **expected))
 
     def table(self):
@@ -104,6 +141,30 @@ class Results:
             print(f"{item.mark} {item.name}: {item.expected} {item.unit}".rstrip())
 
 
+@dataclass(frozen=True)
+class Notice:
+    """A sentence in a box that nobody can miss."""
+
+    text: str
+
+    def __repr__(self):
+        return self.text
+
+    def _repr_html_(self):
+        style = "border:2px solid #D55E00;border-radius:4px;padding:0.6em 1em;margin:0.5em 0"
+        return f'<div role="note" style="{style}">{html.escape(self.text)}</div>'
+
+
+def digest(names):
+    """Eight digits that stand for the parameters among some names, those that have a type.
+
+    The seed, and the folders of trained models, are left out.
+    """
+    free = ("seed", "save_to", "start_from")
+    parameters = {k: names[k] for k in names.get("__annotations__", {}) if k not in free}
+    return hashlib.sha256(json.dumps(parameters, default=str).encode()).hexdigest()[:8]
+
+
 class Table:
     """Rows under a head, shown by a notebook as HTML and elsewhere as text.
 
@@ -111,33 +172,38 @@ class Table:
     ----------
     head : sequence of str
     rows : sequence of sequences
-        Floats are shown with four significant digits.
+        The floats of a column share their number of decimals, so that the largest has four
+        significant digits and the smallest two, and columns of numbers stand to the right.
     data : optional
         Anything JSON can hold, stored in the notebook beside the table.
     """
 
     def __init__(self, head, rows, *, data=None):
         self.head = [str(name) for name in head]
-        self.rows = [
-            [_digits(cell) if _is_real(cell) else str(cell) for cell in row] for row in rows
-        ]
-        self.data = data
-        for row in self.rows:
+        self.data, rows = data, [list(row) for row in rows]
+        for row in rows:
             if len(row) != len(self.head):
                 raise ValueError(f"rows must have {len(self.head)} cells, as the head, got {row}")
+        columns = list(zip(*rows, strict=True)) or [()] * len(self.head)
+        self.to_right = [any(isinstance(cell, numbers.Real) for cell in one) for one in columns]
+        self.rows = [list(row) for row in zip(*map(_aligned, columns), strict=True)]
 
     def __repr__(self):
         lines = [self.head, *self.rows]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        sides = [str.rjust if to_right else str.ljust for to_right in self.to_right]
         return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            "  ".join(pad(*of) for pad, *of in zip(sides, line, widths, strict=True)).rstrip()
             for line in lines
         )
 
     def _repr_mimebundle_(self, include=None, exclude=None):
+        sides = ["right" if to_right else "left" for to_right in self.to_right]
+
         def line(cells, tag):
             inner = "".join(
-                f'<{tag} style="text-align:left">{html.escape(cell)}</{tag}>' for cell in cells
+                f'<{tag} style="text-align:{side}">{html.escape(cell)}</{tag}>'
+                for cell, side in zip(cells, sides, strict=True)
             )
             return f"<tr>{inner}</tr>"
 
@@ -171,8 +237,8 @@ def layers(*models):
                 for output in outputs
             )
             kind = type(layer).__name__
-            rows.append((model.name, layer.name, kind, shape, f"{layer.count_params():,}"))
-        rows.append((model.name, "in all", "", "", f"{model.count_params():,}"))
+            rows.append((model.name, layer.name, kind, shape, layer.count_params()))
+        rows.append((model.name, "in all", "", "", model.count_params()))
     return Table(("model", "layer", "kind", "output", "parameters"), rows)
 
 
@@ -210,6 +276,22 @@ def _source(function):
 
 def _is_real(cell):
     return isinstance(cell, numbers.Real) and not isinstance(cell, numbers.Integral)
+
+
+def _aligned(column):
+    """The cells of a column as texts; its floats with as many decimals as they need."""
+    sizes = [abs(cell) for cell in column if _is_real(cell) and math.isfinite(cell) and cell] or [1]
+    places = [math.floor(math.log10(size)) for size in (min(sizes), max(sizes))]
+    decimals = max(0, 1 - places[0], 3 - places[1])
+    form = f",.{decimals}f" if decimals <= 6 else ".4g"  # where no decimals suit all
+
+    def text(cell):
+        if _is_real(cell):
+            return format(float(cell), form)
+        is_int = isinstance(cell, numbers.Integral) and not isinstance(cell, bool)
+        return f"{cell:,}" if is_int else str(cell)
+
+    return [text(cell) for cell in column]
 
 
 def _digits(value):

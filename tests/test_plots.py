@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aehelpers import plots
+from aehelpers import models, plots
 
 
 @pytest.fixture
@@ -148,12 +148,14 @@ def test_rows_must_be_of_one_length(images):
 
 
 def test_zero_is_mid_grey(images):
-    weights = images[:6] * 3 - 0.2
+    weights = images[:6] * np.arange(1, 7)[:, np.newaxis] - 0.2
     picture = plots.signed_images(weights, axis="weight")
     limits = {axes.images[0].get_clim() for axes in picture.axes[:6]}
     (low, high) = limits.pop()
     assert not limits
-    assert low == -high
+    assert -low == high == np.abs(weights).max()
+    most = plots.signed_images(weights, axis="weight", percentile=90).axes[0].images[0]
+    assert most.get_clim()[1] == pytest.approx(np.percentile(np.abs(weights), 90))
     each = plots.signed_images(weights, axis="weight", scale="each", titles="abcdef").axes
     limits = [axes.images[0].get_clim() for axes in each]
     assert all(low == -high for low, high in limits)
@@ -186,6 +188,41 @@ def test_a_test_loss_of_few_epochs_is_refused():
         ValueError, match=r"val_loss of deep, a value .*, must be real numbers of shape \(3,\)"
     ):
         plots.learning_curves({"deep": few})
+
+
+def test_an_architecture_is_that_of_the_model():
+    stack = models.StackedDenoisingAutoencoder([12, 6, 3], noise_level=0.05, name="stack")
+    vae = models.VAE(2, hidden_sizes=[8], activation="tanh", name="vae")
+    picture = plots.architecture(stack, vae, models.RBM(100), names=["a", "b", "c"])
+    assert picture.alt == (
+        "Layers as boxes from left to right. a: 784 image → pixels set to 0 (0.05), in training → "
+        "12 elu → 6 elu → 3 code linear → 6 elu → 12 elu → 784 reconstruction sigmoid; "
+        "b: 784 image → 8 tanh → 2 mean μ and log variance ln σ² → z = μ + σε → 2 code z → 8 tanh "
+        "→ 784 reconstruction sigmoid; c: 784 visible units → 100 hidden units."
+    )
+    shown = {text.get_text() for text in picture.axes[0].texts}
+    assert {"784", "12", "6", "3"} < shown
+    with pytest.raises(ValueError, match="names must be one for each of 1 models, got 2"):
+        plots.architecture(stack, names=["a", "b"])
+    with pytest.raises(ValueError, match="the number of models must be an integer of at least 1"):
+        plots.architecture()
+
+
+def test_more_than_ten_images_go_on_below():
+    shown = np.repeat(np.arange(13)[:, np.newaxis] / 13, 784, 1)
+    picture = plots.image_rows({"a": shown}, titles=range(13), title="Shades")
+    first, second = picture.axes
+    assert [len(axes.get_xticks()) for axes in picture.axes] == [10, 3]
+    assert second.images[0].get_array()[5, 5] == pytest.approx(10 / 13)
+    assert picture.get_suptitle() == "Shades"
+    assert first.get_xlim() == second.get_xlim()
+
+
+def test_lines_of_one_model_differ_in_their_dashes():
+    series = {"deep, training": [1, 2], "deep, test": [1, 2], "other": [1, 2]}
+    lines = plots.curves(series, axis="y").axes[0].lines
+    assert lines[0].get_color() == lines[1].get_color() != lines[2].get_color()
+    assert [line.get_linestyle() for line in lines] == ["-", "--", "-"]
 
 
 @pytest.mark.parametrize("n", [20, 40])

@@ -46,6 +46,33 @@ def test_results_travel_as_data():
     assert (broken["value"], broken["mark"]) == (None, "✗")
 
 
+FULL, SAMPLE = SimpleNamespace(name="mnist"), SimpleNamespace(name="mnist-sample")
+
+
+def names_of(**values):
+    return {"__annotations__": dict.fromkeys(values, int), "np": np, **values}
+
+
+def test_other_parameters_and_the_sample_are_not_judged():
+    own = report.digest(names_of(epochs=3, seed=0))
+    assert report.digest(names_of(epochs=3, seed=7, save_to="x")) == own
+    assert report.digest(names_of(epochs=4, seed=0)) != own
+    as_described = Results.of_run(names_of(epochs=3, seed=1), FULL, defaults=own)
+    assert as_described.notice() is None
+    for names, images, sentence in (
+        (names_of(epochs=4), FULL, "This run has other parameters than those that the text desc"),
+        (names_of(epochs=3), SAMPLE, "This run used a sample of 5,000 images. The text describes"),
+    ):
+        results = Results.of_run(names, images, defaults=own)
+        assert str(results.notice()).startswith(sentence)
+        assert sentence[:20] in results.notice()._repr_html_()
+        results.add("a", 1, at_most=0)
+        results.add("always", 1, at_most=0, judged=True)
+        assert [item.mark for item in results.items] == ["–", "✗"]
+    as_described.add("a", 1, at_most=0)
+    assert as_described.items[0].mark == "✗"
+
+
 def test_marks_print_no_measured_digits(capsys):
     results = Results()
     results.add("loss", 0.271828, unit="nats", at_most=0.3)
@@ -69,14 +96,23 @@ def test_a_name_is_used_once():
 
 def test_table():
     table = Table(("name", "value"), [("a<b", 0.123456), ("c", np.float32(2)), ("d", 12345)])
-    assert repr(table).splitlines() == ["name  value", "a<b   0.1235", "c     2", "d     12345"]
+    assert repr(table).splitlines() == [
+        "name   value",
+        "a<b    0.123",
+        "c      2.000",
+        "d     12,345",
+    ]
     bundle = table._repr_mimebundle_()
     assert "a&lt;b" in bundle["text/html"]
     assert MIME_TYPE not in bundle
 
 
 def test_a_table_takes_any_number_and_no_row_of_another_length():
-    assert repr(Table(["a"], [[Fraction(1, 3)]])).splitlines() == ["a", "0.3333"]
+    assert repr(Table(["a"], [[Fraction(1, 3)]])).splitlines() == ["     a", "0.3333"]
+    aligned = Table(["b"], [[1234.5], [float("nan")], ["none"], [0.0], [True], [2.5]]).rows
+    assert aligned == [["1,234.5"], ["nan"], ["none"], ["0.0"], ["True"], ["2.5"]]
+    assert Table(["b"], [[1e-9], [3.0]]).rows == [["1e-09"], ["3"]]  # no decimals suit both
+    assert Table(["b"], []).rows == []
     with pytest.raises(ValueError, match=r"rows must have 2 cells, as the head, got \['1'\]"):
         Table(["a", "b"], [[1]])
 
@@ -152,6 +188,6 @@ def test_layers_with_shapes_and_parameters():
     dense.count_params = lambda: 1520
     model = inner(name="encoder", layers=[dense], count_params=lambda: 1520)
     table = report.layers(model, model)
-    assert table.rows[0] == ["encoder", "hidden", "Dense", "n × 20", "1,520"]
-    assert table.rows[1] == ["encoder", "in all", "", "", "1,520"]
+    assert list(table.rows[0]) == ["encoder", "hidden", "Dense", "n × 20", "1,520"]
+    assert list(table.rows[1]) == ["encoder", "in all", "", "", "1,520"]
     assert len(table.rows) == 4
