@@ -113,7 +113,7 @@ def test_a_table_takes_any_number_and_no_row_of_another_length():
     assert aligned == [["1,234.5"], ["nan"], ["none"], ["0.0"], ["True"], ["2.5"]]
     assert Table(["b"], [[1e-9], [3.0]]).rows == [["1e-09"], ["3"]]  # no decimals suit both
     assert Table(["b"], []).rows == []
-    with pytest.raises(ValueError, match=r"rows must have 2 cells, as the head, got \['1'\]"):
+    with pytest.raises(ValueError, match=r"rows must have 2 cells, as the head, got \[1\]"):
         Table(["a", "b"], [[1]])
 
 
