@@ -587,7 +587,9 @@ def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, ba
 
 
 @_picture
-def learning_curves(histories, *, floors=(0.0, 0.0), axis="excess, nats per pixel"):
+def learning_curves(
+    histories, *, floors=(0.0, 0.0), axis="excess, nats per pixel", earlier_epochs=None
+):
     """Loss above its floor over the epochs, on a logarithmic scale, training and held out.
 
     Parameters
@@ -600,6 +602,8 @@ def learning_curves(histories, *, floors=(0.0, 0.0), axis="excess, nats per pixe
         is taken off before drawing: the entropy of the pixels, for a cross-entropy.
     axis : str
         What is drawn, with its unit.
+    earlier_epochs : dict of str to int, optional
+        Passes that a model has had before its history begins.
     """
     floors, colors, ends = as_real((2,), floors=floors), _colors(histories), []
     picture = Picture(WIDTH, max(3.8, 2 * _LINE * len(histories)))
@@ -612,7 +616,7 @@ def learning_curves(histories, *, floors=(0.0, 0.0), axis="excess, nats per pixe
             if key in history.history:
                 name = f"{key} of {label}, a value for each epoch,"
                 losses = as_real((n_epochs,), **{name: history.history[key]}) - floor
-                epochs = np.arange(1, len(losses) + 1)
+                epochs = np.arange(1, n_epochs + 1) + (earlier_epochs or {}).get(label, 0)
                 axes.plot(epochs, losses, style, color=color, ms=4, label=f"{label}, {part}")
                 ends.append(f"{label}, {part}, from {losses[0]:.3f} to {losses[-1]:.3f}")
     axes.set_yscale("log")

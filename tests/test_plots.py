@@ -182,6 +182,12 @@ def test_learning_curves_draw_what_is_there_above_its_floor(histories):
     assert "nats per pixel" in axes.get_ylabel()
 
 
+def test_learning_curves_begin_after_earlier_epochs(histories):
+    axes = plots.learning_curves(histories, earlier_epochs={"deep": 3}).axes[0]
+    first = {line.get_label(): line.get_xdata()[0] for line in axes.lines}
+    assert (first["shallow, test"], first["deep, training"]) == (1, 4)
+
+
 def test_a_test_loss_of_few_epochs_is_refused():
     few = SimpleNamespace(history={"loss": [3, 2, 1], "val_loss": [2]})
     with pytest.raises(
