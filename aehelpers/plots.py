@@ -174,9 +174,9 @@ def image_rows(rows, *, titles=None):
     _check_titles(titles, n)
     columns = min(n, _MOST_COLUMNS)
     blocks = [slice(first, first + columns) for first in range(0, n, columns)]
-    titles = None if titles is None else list(map(str, titles))
+    titles = None if titles is None else [textwrap.fill(str(title), 14) for title in titles]
     width = min((WIDTH - 0.9) / columns, 1.2)  # of an image, in inches
-    margin = 0.1 if titles is None else 0.3
+    margin = 0.1 + 0.18 * max((title.count("\n") + 1 for title in titles or ()), default=0)
     picture = Picture(WIDTH, len(blocks) * (len(rows) * width + margin) + 0.1)
     cell = _SIDE + _GAP
     for axes, block in zip(picture.subplots(len(blocks), squeeze=False)[:, 0], blocks, strict=True):
@@ -330,7 +330,7 @@ def completion_grid(originals, given, completed):
 
 
 @_picture
-def path_grid(paths, ends, labels, *, class_names=None):
+def path_grid(paths, ends, labels, *, class_names=None, ways=None):
     """Paths from image to image, one in a row, with what a classifier sees on the way.
 
     Parameters
@@ -341,18 +341,24 @@ def path_grid(paths, ends, labels, *, class_names=None):
         The true labels of these two.
     labels : array of shape (n_paths, n_images - 2)
         The label that the classifier gives each image between them, written into its corner:
-        in blue if it is that of an end, in orange if it is a third.
+        in blue if it is that of an end, in orange if it is a third, and as a question mark
+        if it is −1, for none. A key below says so.
     class_names : sequence of str, optional
         What to call the labels of the ends; their numbers without it.
+    ways : sequence of n_paths str, optional
+        How each path was made, written below its ends. Where a line of the grid begins
+        again with the first of these ways, a black line sets it apart.
     """
     paths = as_real(("n", "n", _SIDE**2), paths=paths)
     n, steps = paths.shape[:2]
     ends, labels = as_real((n, 2), ends=ends), as_real((n, steps - 2), labels=labels)
     if class_names is not None:
         check_labels(ends.ravel(), ends.size, len(class_names))
+    _check_titles(ways, n, "ways", "paths")
     cell = _SIDE + _GAP
     field = np.concatenate([_mosaic(path, columns=steps) for path in paths])
-    picture = Picture(WIDTH, (WIDTH - 0.7) * n / steps + 0.35)
+    margin = 0.7 if ways is None else 1.1  # inches, of the names of the rows
+    picture = Picture(WIDTH, (WIDTH - margin) * n / steps + 0.65)
     axes = picture.add_subplot(anchor="W")
     axes.imshow(field, vmin=0, vmax=1)
     _frameless(axes)
@@ -362,27 +368,53 @@ def path_grid(paths, ends, labels, *, class_names=None):
         parts = zip(names, ends, strict=True)
         names = [[f"{n} ({k})" for n, k in zip(*part, strict=True)] for part in parts]
     arrow = " →\n" if is_long else " → "
-    axes.set_yticks((np.arange(n) + 0.5) * cell, [arrow.join(pair) for pair in names])
+    rows = [arrow.join(pair) for pair in names]
+    if ways is not None:
+        rows = [f"{row}\n{way}" for row, way in zip(rows, ways, strict=True)]
+        for row in [row for row in range(1, n) if ways[row] == ways[0]]:
+            axes.axhline(row * cell - 0.5, color="black", lw=1.5)
+    axes.set_yticks((np.arange(n) + 0.5) * cell, rows)
     axes.xaxis.tick_top()
     between = [f"{step}/{steps - 1}" for step in range(1, steps - 1)]
     axes.set_xticks((np.arange(steps) + 0.5) * cell, ["test image", *between, "test image"])
+    none, third = labels < 0, (labels[..., np.newaxis] != ends[:, np.newaxis]).all(-1)
+    kinds = np.where(none, "?  none", np.where(third, "a third class", "class of an end"))
     for row, column in np.ndindex(labels.shape):
-        third = labels[row, column] not in ends[row]
         corner = ((column + 1) * cell + 2.5, row * cell + 2.5)
-        color = PALETTE[4] if third else PALETTE[5]
-        axes.text(
-            *corner, labels[row, column], color=color, va="top", fontsize=8, fontweight="bold"
-        )
+        label = "?" if none[row, column] else labels[row, column]
+        color = _VERDICT_COLORS[kinds[row, column]]
+        axes.text(*corner, label, color=color, va="top", fontsize=8, fontweight="bold")
+    _add_key(picture, [kind for kind in _VERDICT_COLORS if kind[0] != "?" or none.any()])
     for column in (0, steps - 1):
         frame = ((column * cell, 0), cell - 1, len(field) - 1)
         axes.add_patch(mpl.patches.Rectangle(*frame, fill=False, ec=PALETTE[0], lw=1.5))
-    thirds = int((labels[..., np.newaxis] != ends[:, np.newaxis]).all(-1).any(1).sum())
+    shown = [" to ".join(pair) for pair in names]
+    if ways is not None:
+        shown = [f"{row}, {way}" for row, way in zip(shown, ways, strict=True)]
     picture.alt = (
-        f"{n} rows of {steps} images, from one test image to another: "
-        f"{', '.join(' to '.join(pair) for pair in names)}. A classifier sees a third label on the "
-        f"way in {thirds} of them."
+        f"{n} rows of {steps} images, from one test image to another: {'; '.join(shown)}. A "
+        f"classifier sees a third label on the way in {(third & ~none).any(axis=1).sum()} of them"
+        + (f", and answers none in {none.any(axis=1).sum()}." if none.any() else ".")
     )
     return picture
+
+
+_VERDICT_COLORS = {
+    "class of an end": PALETTE[5],
+    "a third class": PALETTE[4],
+    "?  none": PALETTE[3],
+}
+
+
+def _add_key(picture, kinds):
+    """What the colours in the corners of a grid of paths mean, below it."""
+    picture.legend(
+        handles=[mpl.patches.Patch(color=_VERDICT_COLORS[kind], label=kind) for kind in kinds],
+        loc="outside lower left",
+        ncols=len(kinds),
+        title="In the corner: the class that the classifier sees",
+        alignment="left",
+    )
 
 
 @_picture
@@ -523,7 +555,9 @@ def signed_images(
     scales = "each on a scale of its own"
     if scale == "shared":
         extend = "both" if percentile < 100 else "neither"
-        picture.colorbar(shown, ax=grid, label=axis, fraction=0.03, pad=0.01, extend=extend)
+        picture.colorbar(
+            shown, ax=grid, label=_beside(picture, axis), fraction=0.03, pad=0.01, extend=extend
+        )
         scales = f"on one scale from {-ends[0]:.2g} (black) to {ends[0]:.2g} (white)"
     picture.alt = f"{axis} as {len(images)} images in grey with zero at mid-grey, {scales}."
     return picture
@@ -556,6 +590,9 @@ def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, ba
     if log_x:
         x = range(1, 1 + max(map(len, series.values()))) if x is None else x
         check_number(0, above=True, **{f"x[{i}]": position for i, position in enumerate(x)})
+    for label, values in series.items():
+        if x is not None and len(x) != len(values):
+            raise ValueError(f"x must have a value for each of the line {label}, got {len(x)}")
     lines = [*series, *(levels or {})]
     picture = Picture(WIDTH, max(3.4, _LINE * len(lines)))
     axes = picture.add_subplot()
@@ -616,6 +653,8 @@ def learning_curves(
             if key in history.history:
                 name = f"{key} of {label}, a value for each epoch,"
                 losses = as_real((n_epochs,), **{name: history.history[key]}) - floor
+                if (losses <= 0).any():
+                    raise ValueError(f"floors must be below every loss, got {floor} for {label}")
                 epochs = np.arange(1, n_epochs + 1) + (earlier_epochs or {}).get(label, 0)
                 axes.plot(epochs, losses, style, color=color, ms=4, label=f"{label}, {part}")
                 ends.append(f"{label}, {part}, from {losses[0]:.3f} to {losses[-1]:.3f}")
@@ -686,10 +725,10 @@ def pixel_map(maps, *, axis):
     colors = mpl.colormaps["viridis"].with_extremes(bad="0.88")
     for axes, (title, values) in zip(grid, maps.items(), strict=True):
         shown = axes.imshow(np.reshape(values, (_SIDE, _SIDE)), vmin=low, vmax=high, cmap=colors)
-        axes.set_title(title)
+        axes.set_title(textwrap.fill(str(title), 24))
         _frameless(axes)
         axes.set_xticks([])
-    picture.colorbar(shown, ax=grid, label=axis, fraction=0.05, pad=0.02)
+    picture.colorbar(shown, ax=grid, label=_beside(picture, axis), fraction=0.05, pad=0.02)
     picture.alt = f"{axis} at each of {_SIDE} by {_SIDE} pixels: {_listed(maps)}."
     return picture
 
@@ -736,6 +775,11 @@ def _lines(labels):
         kinds[label] = _LINES[count[color] % len(_LINES)]
         count[color] += 1
     return kinds
+
+
+def _beside(picture, label):
+    """A label in lines that are no longer than the picture is high."""
+    return textwrap.fill(label, int(8.5 * picture.get_figheight()))
 
 
 def _listed(names):

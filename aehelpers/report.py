@@ -131,8 +131,9 @@ class Results:
         ]
         data = [{**asdict(item), "mark": item.mark} for item in self.items]
         for entry in data:
-            if not math.isfinite(entry["value"]):
-                entry["value"] = None  # JSON has no NaN
+            for key in ("value", "at_least", "at_most"):
+                if entry[key] is not None and not math.isfinite(entry[key]):
+                    entry[key] = None  # JSON has no NaN and no infinity
         return Table(("result", "measured", "expected", "mark"), rows, data=data)
 
     def marks(self):
@@ -173,7 +174,8 @@ class Table:
     head : sequence of str
     rows : sequence of sequences
         The floats of a column share their number of decimals, so that the largest has four
-        significant digits and the smallest two, and columns of numbers stand to the right.
+        significant digits and the smallest two, or fewer if all are round. Columns of numbers
+        stand to the right.
     data : optional
         Anything JSON can hold, stored in the notebook beside the table.
     """
@@ -283,6 +285,8 @@ def _aligned(column):
     sizes = [abs(cell) for cell in column if _is_real(cell) and math.isfinite(cell) and cell] or [1]
     places = [math.floor(math.log10(size)) for size in (min(sizes), max(sizes))]
     decimals = max(0, 1 - places[0], 3 - places[1])
+    while 0 < decimals <= 6 and all(_is_round(size, decimals - 1) for size in sizes):
+        decimals -= 1
     form = f",.{decimals}f" if decimals <= 6 else ".4g"  # where no decimals suit all
 
     def text(cell):
@@ -292,6 +296,10 @@ def _aligned(column):
         return f"{cell:,}" if is_int else str(cell)
 
     return [text(cell) for cell in column]
+
+
+def _is_round(value, decimals):
+    return abs(value - round(value, decimals)) < 1e-9
 
 
 def _digits(value):

@@ -294,3 +294,19 @@ def test_dtype_policies_of_keras(images, policy, noise_kind):
             VAE(2)
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def test_a_stack_with_a_linear_output_takes_values_of_any_range(rng):
+    values = 100 * rng.random((40, 12))
+    stack = StackedDenoisingAutoencoder(
+        [6, 4], n_pixels=np.int64(12), output="linear", noise_range=(0, 100)
+    )
+    stack.pretrain(values, epochs=1, batch_size=10, verbose=0)
+    assert np.isfinite(stack.predict(values)).all()
+
+
+def test_fit_takes_variables_of_tensorflow(rng):
+    images = tf.Variable(rng.random((20, 12)), dtype="float32")
+    model = Autoencoder([3], n_pixels=12)
+    model.compile()
+    assert np.isfinite(model.fit(images, images, verbose=0).history["loss"][0])

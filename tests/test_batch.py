@@ -98,6 +98,14 @@ def test_the_version_covers_all_python_files_of_the_package_and_nothing_else(tmp
     assert len(set(versions)) == 3
 
 
+def test_what_is_equal_to_the_default_but_of_another_type_is_given(tmp_path):
+    path = write_notebook(tmp_path / "01_x.ipynb", declaration="d: dict = {'on': 1}")
+    (run,) = batch.plan([(path, {"d": {"on": True}})])
+    assert run.given == {"d": {"on": True}}
+    (run,) = batch.plan([(path, {"d": {"on": 1}})])
+    assert run.given == {}
+
+
 def test_the_same_run_is_planned_once(notebook):
     assert (
         len(batch.plan([(notebook, {}), (notebook, {"epochs": 5}), (notebook, {"epochs": 6})])) == 2

@@ -200,7 +200,10 @@ MALFORMED = [
     (["run", "1", "-p", "sizes=[1,a]"], "sizes of 01_first must be a list of int"),
     (["run", "1", "-p", "dataset=mnsit"], "dataset of 01_first must be one of mnist, "),
     (["run", "1", "-p", "dataset=../mnist"], "dataset of 01_first must be one of mnist, "),
-    (["run", "2", "-p", "epochs=3"], "02_bare has no parameters: no cell is tagged so"),
+    (
+        ["run", "2", "-p", "epochs=3"],
+        "02_bare has no parameters: no cell that is tagged so sets any",
+    ),
     (["run", "-p", "epochs=3"], "02_bare has no parameters"),
     (["run", "1", "-f", "none.yaml"], "none.yaml cannot be read: "),
     (["run", "1", "-f", "broken.yaml"], "broken.yaml is not YAML: "),
@@ -234,7 +237,10 @@ MALFORMED = [
     (["sweep", "1", "-g", "epochs=1", "-g", "epochs=2"], "epochs is given twice"),
     (["sweep", "1", "-g", "epochs=1", "-p", "epochs=2"], "epochs is both fixed and in the grid"),
     (["sweep", "1", "-g", "zzz=1"], "01_first has no parameter zzz; it has epochs, noise"),
-    (["sweep", "2", "-g", "epochs=1"], "02_bare has no parameters: no cell is tagged so"),
+    (
+        ["sweep", "2", "-g", "epochs=1"],
+        "02_bare has no parameters: no cell that is tagged so sets any",
+    ),
     (["sweep", "1", "-f", "unknown.yaml"], "01_first has no parameter epoch; did you mean epochs?"),
     (["sweep", "1", "-f", "typed.yaml"], "epochs of 01_first must be of type int, got 'two'"),
     (["sweep", "1", "-f", "nothing.yaml"], "the grid of epochs is empty"),

@@ -28,6 +28,21 @@ def test_a_second_cell_of_parameters_is_refused(notebook):
         _ = NotebookFile.read(notebook).parameters
 
 
+def test_a_notebook_keeps_its_own_metadata(notebook):
+    content = nbformat.read(notebook, 4)
+    content["metadata"] |= {"title": "Mine", "language_info": {"name": "python", "version": "3"}}
+    nbformat.write(content, notebook)
+    assert json.loads(NotebookFile.read(notebook).source)["metadata"].keys() == {
+        *("kernelspec", "title")
+    }
+
+
+def test_a_refused_cell_of_parameters_is_no_unreadable_notebook(tmp_path):
+    path = write_notebook(tmp_path / "01_x.ipynb", declaration="a, b = 1, 2")
+    with pytest.raises(ParameterError, match=r"01_x\.ipynb: line 1 of the cell of parameters"):
+        NotebookFile.read(path)
+
+
 @pytest.fixture
 def notebook(tmp_path):
     (tmp_path / "notebooks").mkdir()
@@ -189,5 +204,5 @@ def test_results_and_figures():
     ]
     read = NotebookFile.parse(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}), "n")
     assert read.results == recorded
-    assert list(read.figures) == [("wave", b"\x89PNG")]
+    assert list(read.figures) == [("figure", b"x"), ("wave", b"\x89PNG")]
     assert not read.is_run

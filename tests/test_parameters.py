@@ -40,6 +40,10 @@ def test_declared_in_every_form_of_an_assignment():
         "rate: int | None = None\n"
         "kind: 'float' = 3\n"
         "twice = 2 * 3; text = 'a;b'  # both\n"
+        "set = {1, 2}\n"
+        "huge: float = 1e400\n"
+        "some: list = [n for n in range(3)]\n"
+        "whole: float = -3\n"
         "os.environ['X'] = 'y'\n"
         "print(sum(i for i in range(3)))\n"
     ).parameters
@@ -48,8 +52,12 @@ def test_declared_in_every_form_of_an_assignment():
         Parameter("sizes", "list", [1, 2], "units"),
         Parameter("rate", "", None),
         Parameter("kind", "float", 3),
-        Parameter("twice", "", "2 * 3", "both"),
+        Parameter("twice", "int", 6, "both"),
         Parameter("text", "str", "a;b", "both"),
+        Parameter("set", "", "{1, 2}"),
+        Parameter("huge", "float", "1e400"),
+        Parameter("some", "list", "[n for n in range(3)]"),
+        Parameter("whole", "float", -3.0),
     ]
 
 
@@ -193,7 +201,9 @@ def test_texts_that_would_not_end_are_refused(notebook, text):
 def test_a_notebook_without_parameters(tmp_path):
     notebook = NotebookFile.read(write_notebook(tmp_path / "n.ipynb", declaration=None))
     assert parameters.check(notebook, {}) == {}
-    with pytest.raises(ParameterError, match="n has no parameters: no cell is tagged so"):
+    with pytest.raises(
+        ParameterError, match="n has no parameters: no cell that is tagged so sets any"
+    ):
         parameters.check(notebook, {"epochs": 3})
 
 

@@ -106,6 +106,26 @@ def test_a_third_label_on_a_path_is_told_from_those_of_the_ends():
     assert len(picture.axes[0].patches) == 2  # the frames around the real images
 
 
+def test_a_path_without_a_label_and_how_paths_were_made():
+    labels = np.array([[1, -1, 7], [3, 3, 3], [5, 5, 5], [3, 3, 3]])
+    ends = [(1, 7), (1, 7), (3, 3), (3, 3)]
+    ways = ["VAE", "cross-fade"] * 2
+    picture = plots.path_grid(np.zeros((4, 5, 784)), ends, labels, ways=ways)
+    axes = picture.axes[0]
+    none = [t for t in axes.texts if t.get_color() == plots.PALETTE[3]]
+    assert [(t.get_text(), int(t.get_position()[0]) // 30) for t in none] == [("?", 2)]
+    rows = [label.get_text() for label in axes.get_yticklabels()]
+    assert rows == ["1 → 7\nVAE", "1 → 7\ncross-fade", "3 → 3\nVAE", "3 → 3\ncross-fade"]
+    assert [line.get_ydata()[0] for line in axes.lines] == [59.5]  # between the pairs
+    assert "3 to 3, cross-fade. A classifier sees a third label on the way in 2" in picture.alt
+    assert picture.alt.endswith("and answers none in 1.")
+    key = [[text.get_text() for text in one.get_texts()] for one in picture.legends]
+    assert key == [["class of an end", "a third class", "?  none"]]
+    sure = plots.path_grid(np.zeros((1, 5, 784)), [(1, 7)], [[1, 7, 7]])
+    assert len(sure.legends[0].get_texts()) == 2
+    assert "none" not in sure.alt
+
+
 def test_plane_has_the_first_unit_to_the_right_and_the_second_upwards():
     grey = np.arange(9)[:, np.newaxis] * np.ones((9, 784)) / 8
     field = plots.decoded_plane(grey, [[-3, 0, 3], [1, 2, 3]]).axes[0].images[0]
@@ -231,6 +251,17 @@ def test_lines_of_one_model_differ_in_their_dashes():
     assert [line.get_linestyle() for line in lines] == ["-", "--", "-"]
 
 
+def test_no_label_of_a_scale_is_cut():
+    label = "share of the images in which the pixel is observed, in per cent"
+    for picture in (
+        plots.signed_images(PIXELS, axis=label),
+        plots.pixel_map({"a": PIXELS[0]}, axis=label),
+    ):
+        picture.png()
+        box = picture.axes[-1].yaxis.label.get_window_extent()
+        assert picture.bbox.y0 <= box.y0 < box.y1 <= picture.bbox.y1
+
+
 @pytest.mark.parametrize("n", [20, 40])
 def test_no_legend_is_cut(n):
     names = [f"model {number}" for number in range(n)]
@@ -290,6 +321,10 @@ PATHS = PIXELS.reshape(1, 4, 784)
             lambda: plots.path_grid(PATHS, [[1, 2]], [[1, 2]], class_names=["bag", "shoe"]),
             "labels must be 2 ints from 0 to 1, got int64 of shape .2,. from 1 to 2",
         ),
+        (
+            lambda: plots.path_grid(PATHS, [[1, 2]], [[1, 2]], ways=["VAE", "cross-fade"]),
+            "ways must be one for each of 1 paths, got 2",
+        ),
         (lambda: plots.latent_scatter(PLANE, [0, -1], "ab"), "labels must be 2 ints from 0 to 1"),
         (lambda: plots.latent_scatter(PLANE, [0], "ab"), "labels must be 2 ints from 0 to 1"),
         (lambda: plots.latent_scatter(PLANE[:0], [], "ab"), r"codes must be .* shape \(n, 2\)"),
@@ -302,6 +337,8 @@ PATHS = PIXELS.reshape(1, 4, 784)
         (lambda: plots.curves({"a": [1]}, axis="y", bands={"b": ([0], [1])}), "others for b"),
         (lambda: plots.curves({"a": [1]}, axis="y", x=[0], log_x=True), r"x\[0\] must be a number"),
         (lambda: plots.curves({}, axis="y"), "series must have a line"),
+        (lambda: plots.curves({"a": [1, 2]}, axis="y", x=[1]), "x must have a value for each of"),
+        (lambda: plots.learning_curves(histories_of(loss=[2, 1]), floors=(1.5, 0)), "floors must"),
         (lambda: plots.curves({"a": PLANE}, axis="y"), r"the line a must be real numbers of shape"),
         (lambda: plots.curves({"a": 1.0}, axis="y"), r"the line a must be real numbers of shape"),
         (lambda: plots.bars({}, "ab", axis="y"), "groups must have a series"),

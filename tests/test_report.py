@@ -37,7 +37,7 @@ def test_what_is_not_judged_has_no_mark():
 def test_results_travel_as_data():
     results = Results()
     results.add("loss", np.float32(0.25), unit="nats", at_most=0.3)
-    results.add("broken", float("nan"), at_most=1.0)
+    results.add("broken", float("nan"), at_most=math.inf)
     bundle = results.table()._repr_mimebundle_()
     assert "0.25 nats" in bundle["text/html"]
     loss, broken = json.loads(json.dumps(bundle[MIME_TYPE], allow_nan=False))
@@ -112,6 +112,7 @@ def test_a_table_takes_any_number_and_no_row_of_another_length():
     aligned = Table(["b"], [[1234.5], [float("nan")], ["none"], [0.0], [True], [2.5]]).rows
     assert aligned == [["1,234.5"], ["nan"], ["none"], ["0.0"], ["True"], ["2.5"]]
     assert Table(["b"], [[1e-9], [3.0]]).rows == [["1e-09"], ["3"]]  # no decimals suit both
+    assert Table(["b"], [[0.05], [0.5], [1.0]]).rows == [["0.05"], ["0.50"], ["1.00"]]
     assert Table(["b"], []).rows == []
     with pytest.raises(ValueError, match=r"rows must have 2 cells, as the head, got \[1\]"):
         Table(["a", "b"], [[1]])

@@ -234,12 +234,19 @@ def picture(name, content=b"x"):
 def test_figures_under_their_names(store):
     outputs = [picture("wave"), picture("wave", content=b"y"), picture("wave-2", content=b"z")]
     outputs += [picture("../../a b"), picture(".."), picture("n" * 300), picture(7)]
+    outputs.append({**picture(None, b"u"), "metadata": {}})  # of matplotlib's own display
     outputs.append({**picture("odd"), "data": {"image/png": "abc"}})
     store.keep_figures(executed("01_n-1", {}, {}, outputs=outputs))
     found = {path.name: path.read_bytes() for path in (store.folder / "01_n-1").iterdir()}
     assert found.pop("n" * 100 + ".png") == b"x"
     first = {"wave.png": b"x", "wave-2.png": b"y", "wave-2-2.png": b"z"}
-    assert found == {**first, "a-b.png": b"x", "figure.png": b"x", "7.png": b"x"}
+    assert found == {
+        **first,
+        "a-b.png": b"x",
+        "figure.png": b"x",
+        "figure-2.png": b"u",
+        "7.png": b"x",
+    }
 
 
 # Tables ------------------------------------------------------------------------------------
@@ -336,6 +343,10 @@ def test_plot(store, tmp_path, caplog):
     assert (tmp_path / "p.svg").read_text().startswith("<?xml")
     assert "Bars of" in table.plot(frame, "error (result)", "sizes", tmp_path / "p.png").alt
     assert caplog.records == []
+    keep(store, "01_n-7", {"sizes": [10]}, {"error": (0.5, "✓")})
+    frame = table.collect(store.folder)
+    ordered = table.plot(frame, "error (result)", "sizes", tmp_path / "p.png").alt
+    assert "[1], [2], [3], [10]" in ordered
     keep(store, "02_other-1", {"size": 1}, {"loss": (1, "✓")})
     frame = table.collect(store.folder)
     frame.loc[0, "version"] = "2"  # as after a change of the package

@@ -6,7 +6,7 @@ Left out: convolutions, tied weights, sparsity.
 
 import numpy as np
 
-from aehelpers._checks import as_real, as_sizes, check_choice, check_images, check_number
+from aehelpers._checks import as_real, as_sizes, check_choice, check_images, check_int, check_number
 from aehelpers.data import NOISE_KINDS
 from aehelpers.models._backend import keras, tf
 from aehelpers.models._random import Random, corrupt
@@ -69,6 +69,8 @@ class Autoencoder(EpochFit, keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_int(1, n_pixels=n_pixels)
+        n_pixels = int(n_pixels)  # Keras takes no int of NumPy
         self.hidden_sizes = as_sizes(hidden_sizes=hidden_sizes)
         if not self.hidden_sizes:
             raise ValueError("hidden_sizes must name at least one layer, the code, got []")
@@ -247,8 +249,11 @@ class StackedDenoisingAutoencoder(Autoencoder):
             One for each layer. Losses are of its own input, and not to be compared.
         """
         decoders = [layer for layer in reversed(self.decoder.layers) if layer.weights]
-        histories, values = [], check_images(images, loosely=self.output_activation != "sigmoid")
-        if values.shape[1] != self.n_pixels or not len(values):
+        histories, values = [], images
+        if self.output_activation == "sigmoid":
+            values = check_images(images)
+        values = np.asarray(values, keras.config.floatx())
+        if values.ndim != 2 or values.shape[1] != self.n_pixels or not len(values):
             raise ValueError(f"images must have shape (n, {self.n_pixels}), got {values.shape}")
         for layer, decoder in zip(self.encoder.layers, decoders, strict=True):
             small = self._small_autoencoder(layer, values)

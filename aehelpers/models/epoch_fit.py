@@ -192,7 +192,7 @@ def _epochs_without_end(data, batch_size, shuffle):
 
 
 def _is_array(values):
-    if not hasattr(values, "__array__"):
+    if not (hasattr(values, "__array__") and hasattr(values, "__len__")):
         return False
     array = np.asarray(values)
     return array.ndim > 0 and array.dtype.kind in "biuf"

@@ -6,6 +6,7 @@ result depends on; so a batch that was stopped goes on where it stopped.
 
 import contextlib
 import functools
+import json
 import logging
 import os
 import uuid
@@ -115,7 +116,8 @@ def plan(requests, *, states=None):
         notebook = NotebookFile.read(notebook)
         own = {name: one.default for name, one in notebook.parameters.items()}
         given = parameters.check(notebook, given)
-        given = {name: value for name, value in given.items() if value != own[name]}
+        # As JSON: True == 1 in Python.
+        given = {k: value for k, value in given.items() if json.dumps(value) != json.dumps(own[k])}
         values = own | given
         needs = {values[name] for name, one in notebook.parameters.items() if one.is_dataset}
         drafts.append((notebook, given, values, needs))

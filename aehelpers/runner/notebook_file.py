@@ -46,6 +46,8 @@ class NotebookFile:
             read = cls.parse(Path(notebook).read_text(encoding="utf-8"), Path(notebook).stem)
             _ = read.parameters  # an error now, not later
             return read
+        except ParameterError as error:
+            raise ParameterError(f"{notebook}: {error}") from error
         except Exception as error:  # of the system, JSON, nbformat; or another structure
             reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
             reason = reason.splitlines()[0]
@@ -94,7 +96,8 @@ class NotebookFile:
                 cell["metadata"].pop("tags", None)
             if cell["cell_type"] == "code":
                 cell |= {"outputs": [], "execution_count": None}
-        metadata = {"kernelspec": self.content["metadata"]["kernelspec"]}
+        volatile = ("papermill", "widgets", "language_info", _KEY)
+        metadata = _without(self.content["metadata"], *volatile)
         bare = {**self.content, "cells": cells, "metadata": metadata}
         return json.dumps(bare, ensure_ascii=False, sort_keys=True)
 
@@ -138,13 +141,13 @@ class NotebookFile:
 
     @property
     def figures(self):
-        """Name and PNG file of each figure."""
+        """Name, if it has one, and PNG file of each figure."""
         for output in self._outputs():
             name = output.get("metadata", {}).get("image/png", {}).get("name")
-            if name and "image/png" in output["data"]:
+            if "image/png" in output["data"]:
                 with contextlib.suppress(ValueError):  # not base64, so no PNG
                     png = base64.b64decode("".join(output["data"]["image/png"]))
-                    yield str(name), png
+                    yield str(name or "figure"), png
 
     @property
     def ended_in(self):

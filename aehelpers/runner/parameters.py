@@ -28,6 +28,7 @@ class ParameterError(ValueError):
     """A request that cannot be run; most often a parameter of another name or type."""
 
 
+_ARITHMETIC = (ast.BinOp, ast.UnaryOp, ast.Constant, ast.operator, ast.unaryop)
 _TYPES = {"int": int, "float": (int, float), "bool": bool, "str": str, "list": list, "dict": dict}
 
 
@@ -127,13 +128,19 @@ def _is_set(symbol):
 
 def _declared(name, line, source, comment):
     """The parameter that an assignment declares."""
+    text = ast.get_source_segment(source, line.value)
     try:
+        if all(isinstance(node, _ARITHMETIC) for node in ast.walk(line.value)):  # 60 * 1000
+            line.value = ast.Constant(eval(ast.unparse(line.value), {}))
         default = ast.literal_eval(line.value)
         kind = type(default).__name__
-    except (ValueError, TypeError):  # an expression
-        default, kind = ast.get_source_segment(source, line.value), ""
+        _check_json(default, name)
+    except (ValueError, TypeError, ArithmeticError):  # an expression, or a value JSON has not
+        default, kind = text, ""
     if isinstance(line, ast.AnnAssign):
         kind = ast.unparse(line.annotation).strip("'\"").split("[")[0]
+    if kind == "float" and _fits(default, "int"):
+        default = float(default)
     return Parameter(name, kind if kind in _TYPES else "", default, comment)
 
 
@@ -273,7 +280,9 @@ def _known(notebook, name):
     if name in notebook.parameters:
         return notebook.parameters[name]
     if not notebook.parameters:
-        raise ParameterError(f"{notebook.stem} has no parameters: no cell is tagged so")
+        raise ParameterError(
+            f"{notebook.stem} has no parameters: no cell that is tagged so sets any"
+        )
     hint = did_you_mean(name, notebook.parameters)
     hint = hint or f"; it has {', '.join(notebook.parameters)}"
     raise ParameterError(f"{notebook.stem} has no parameter {name}{hint}")

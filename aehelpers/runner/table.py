@@ -1,5 +1,6 @@
 """The table of what runs found: parameters, results and marks, in files and figures."""
 
+import contextlib
 import json
 import logging
 import numbers
@@ -221,6 +222,8 @@ def plot(frame, result, against, path):
             name="collected",
         )
     else:
+        with contextlib.suppress(ValueError):  # lists stand as JSON
+            groups = groups.loc[sorted(groups.index, key=json.loads)]
         picture = plots.bars({result: groups["mean"].to_numpy()}, groups.index, axis=result)
     try:
         with replacing(path) as partial:
