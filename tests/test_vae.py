@@ -5,16 +5,18 @@ import functools
 import numpy as np
 import pytest
 from scipy.special import expit, logsumexp
-from scipy.stats import norm
+from scipy.stats import genpareto, norm
 
 from aehelpers.data import corruption
 from aehelpers.models import VAE, Autoencoder, keras, tf, vae, vae_bounds
 from aehelpers.models._random import Random
 from aehelpers.models.vae_bounds import (
     _log_likelihoods,
+    _shape_of_tail,
     grid_log_likelihood,
     importance_weighted_bound,
     negative_elbo,
+    pareto_k,
 )
 from tests.kinds_of_input import kinds_of_input
 from tests.processes import array_from_another_process
@@ -90,6 +92,32 @@ def test_blocks_of_draws_are_all_counted(small, bits, k):
     np.testing.assert_allclose(
         negative_elbo(small, bits, k).reconstruction, 4 * np.log(2), rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("shape", [-0.3, 0.3, 0.7, 1.2])
+def test_the_shape_of_a_tail_is_found(shape):
+    draws = [genpareto.rvs(shape, size=300, random_state=seed) for seed in range(40)]
+    found = [_shape_of_tail(np.sort(one)) for one in draws]
+    assert np.mean(found) == pytest.approx(shape, abs=0.05)
+
+
+def test_pareto_k_tells_a_proposal_that_is_too_narrow(small, bits):
+    """The decoder ignores its code, so p(z | x) is the prior; q has variance s².
+
+    Then ln w is (1 − s²) ε²/2 and a constant, and the tail's shape is 1 − s², up to a logarithm.
+    """
+    found = {}
+    for variance in (0.2, 1.0, 2.0):
+        small.set_weights([np.zeros_like(weights) for weights in small.get_weights()])
+        layer = small.encoder.get_layer("log_var")
+        layer.set_weights([layer.get_weights()[0], np.full(1, np.log(variance), np.float32)])
+        found[variance] = pareto_k(small, bits, 5_000)
+        assert found[variance].shape == (len(bits),)
+    assert found[0.2].mean() == pytest.approx(0.8, abs=0.2)
+    np.testing.assert_array_equal(found[1.0] < 0.3, True)
+    assert (found[2.0] < 0.3).all()
+    with pytest.raises(ValueError, match="k must be an integer of at least 25, got 10"):
+        pareto_k(small, bits, 10)
 
 
 def test_gaussian_decoder_is_a_density(rng, bits):
