@@ -54,10 +54,12 @@ def image_classifier(dataset):
     path = sources.cache_folder() / "classifiers" / name
     rate = cosine_schedule(len(dataset.x_train), *_SETTINGS, peak=0.003)
     optimizer, loss = keras.optimizers.Adam(rate), "sparse_categorical_crossentropy"
-    model.compile(optimizer, loss, metrics=["accuracy"])
+    settings = {"optimizer": optimizer, "loss": loss, "metrics": ["accuracy"]}
     try:
         model.load_weights(path)
+        model.compile(**settings)  # not before: Keras would look for an optimizer of that state
     except Exception:  # of h5py, Keras and the system: none there, or damaged
+        model.compile(**settings)
         _train(model, dataset)
         with contextlib.suppress(OSError), replacing(path) as partial:
             model.save_weights(partial)

@@ -33,7 +33,7 @@ from aehelpers.models import (
 from aehelpers.models.vae_bounds import importance_weighted_bound
 from aehelpers.runner import batch
 from aehelpers.runner.notebook_file import find_notebooks
-from tests.benchmarks import ais
+from tests.benchmarks import ais, errors
 from tests.small_notebooks import write_notebook
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -51,7 +51,7 @@ def main():
     if options.weights:
         options.only = "ais"
 
-    skipped = {"likelihood", "ais"} | ({"notebooks"} if options.skip_notebooks else set())
+    skipped = {"likelihood", "ais", "errors"} | ({"notebooks"} if options.skip_notebooks else set())
     for section, measure in SECTIONS.items():
         if section == options.only or (options.only is None and section not in skipped):
             measure(options)
@@ -121,6 +121,12 @@ def ais_section(options):
     print(f"\n{ais.summary(rows)}\n\n{ais.TABLE}")
 
 
+def error_section(options):
+    """Some minutes: only when asked for."""
+    print("\nStated standard errors beside the spread over disjoint sets of test images")
+    print(f"{errors.table(errors.measure())}\n\n{errors.TABLE}")
+
+
 def notebook_section(options):
     print("\nNotebooks with their defaults, kernel start included", flush=True)
     print(report.Table(("notebook", "seconds", "peak memory", "result"), run_notebooks()))
@@ -134,6 +140,7 @@ SECTIONS = {
     "batch": batch_section,
     "likelihood": likelihood_section,
     "ais": ais_section,
+    "errors": error_section,
     "notebooks": notebook_section,
 }
 
