@@ -54,8 +54,9 @@ regress: $(READY)  ## re-run the notebooks with their own settings on the full d
 	esac; \
 	$(RUN) -m pytest --nbval-lax --nbval-current-env -p no:cacheprovider $(NOTEBOOKS)
 
-refresh: $(READY)  ## run the notebooks and store their outputs in place
-	$(VENV)/bin/aehelpers run --in-place $(ARGS)
+refresh: $(READY)  ## run the notebooks, store their outputs in place and their models in docs/
+	$(VENV)/bin/aehelpers run --in-place --models build/models $(ARGS)
+	$(RUN) docs/export_models.py build/models docs/models
 	$(RUN) tests/notebooks/make_golden.py
 
 lab: $(READY)  ## JupyterLab on the series

@@ -547,6 +547,22 @@ def test_ctrl_c_stops_the_kernels_and_keeps_what_is_done(notebook, tmp_path):
 # One notebook, here and now ----------------------------------------------------------------
 
 
+def test_refresh_saves_models_and_leaves_no_trace_of_it(notebook, tmp_path):
+    path = write_notebook(
+        notebook.with_name("03_saves.ipynb"),
+        "import pathlib\nif save_to: pathlib.Path(save_to).mkdir(parents=True)",
+        "save_to",
+        declaration="save_to: str = ''  # folder",
+    )
+    before = [cell["source"] for cell in nbformat.read(path, 4)["cells"]]
+    row, _ = batch.refresh(path, path, models=tmp_path / "models")
+    assert row.outcome == "done"
+    assert (tmp_path / "models" / "03_saves").is_dir()
+    cells = nbformat.read(path, 4)["cells"]
+    assert [cell["source"] for cell in cells] == before
+    assert [cell["execution_count"] for cell in cells] == [1, 2, 3]
+
+
 def test_refresh(notebook, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     output = tmp_path / "out" / "n.ipynb"

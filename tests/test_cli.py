@@ -211,6 +211,7 @@ MALFORMED = [
     (["run", "1", "-f", "text.yaml"], "text.yaml must hold parameters with their values"),
     (["run", "1", "-f", "object.yaml"], "object.yaml is not YAML: "),
     (["run", "--in-place", "-p", "epochs=3"], "--in-place stores runs with the notebook's own"),
+    (["run", "--models", "m"], "--models goes with --in-place; else set the parameter save_to"),
     (["run", "--in-place", "--dry-run"], "--in-place takes no --dry-run"),
     (
         ["run", "1", "--dry-run", "--jobs", "0"],

@@ -298,7 +298,7 @@ def _result(future, run):
         return run.ended(error=f"{type(error).__name__}: {error}".splitlines()[0], died=True)
 
 
-def refresh(notebook, output, given=None):
+def refresh(notebook, output, given=None, *, models=None):
     """Execute a notebook here and now, and write it to `output` as it is to be committed.
 
     A run that fails is kept in ``runs/`` instead.
@@ -308,6 +308,9 @@ def refresh(notebook, output, given=None):
     notebook, output : path
     given : dict, optional
         Parameters that differ from the notebook's own.
+    models : path, optional
+        Where a notebook with the parameter `save_to` saves its models, in a folder of its
+        name; this parameter leaves no trace in `output`.
 
     Returns
     -------
@@ -315,8 +318,14 @@ def refresh(notebook, output, given=None):
     path : Path
         Where the executed notebook is.
     """
-    (run,) = plan([(notebook, given or {})], states=dict.fromkeys)
+    notebook, given = NotebookFile.read(notebook), given or {}
+    saves = models is not None and "save_to" in notebook.parameters
+    if saves:
+        given = {**given, "save_to": str(Path(models, notebook.stem).resolve())}
+    (run,) = plan([(notebook, given)], states=dict.fromkeys)
     executed = execute.execute(run)
+    if saves and len(given) == 1:
+        executed.drop_injected()
     path = Path(output)
     text = executed.stripped()
     if executed.about["error"] is not None:

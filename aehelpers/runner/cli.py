@@ -135,8 +135,9 @@ def notebooks_command(folder):
 @_folder
 @_option("-f", "--file", metavar="FILE", help="YAML file of parameters.")
 @_option("--in-place", is_flag=True, help="Store the outputs in the notebooks themselves.")
+@_option("--models", metavar="DIR", help="With --in-place: save the trained models there.")
 @_batch_options
-def run_command(names, pairs, folder, file, in_place, **options):
+def run_command(names, pairs, folder, file, in_place, models, **options):
     """Run notebooks: all, or those that are named by number, name or path.
 
     Runs that are in the output already are left out. Exits with 1 if a run fails, with
@@ -145,6 +146,8 @@ def run_command(names, pairs, folder, file, in_place, **options):
     with _refusals():
         paths = _chosen(folder, names, options["output"])
         given = _from_file(file, dict, "parameters with their values") | _split_pairs(pairs)
+    if models and not in_place:
+        raise click.UsageError("--models goes with --in-place; else set the parameter save_to")
     if not in_place:
         _perform([(path, given) for path in paths], **options)
         return
@@ -157,7 +160,7 @@ def run_command(names, pairs, folder, file, in_place, **options):
     finished = []
     for path in paths:
         with _refusals():
-            row, where = batch.refresh(path, path)
+            row, where = batch.refresh(path, path, models=models)
         finished.append((row, where))
         click.echo(f"[{len(finished)}/{len(paths)}] {path.stem}: {row.outcome}")
     _close(finished)

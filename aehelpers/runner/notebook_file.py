@@ -87,9 +87,7 @@ class NotebookFile:
         Also without the cell that papermill put there if this is the notebook of a run: its
         values would stand where no others are injected.
         """
-        tags = [cell["metadata"].get("tags", ()) for cell in self.content["cells"]]
-        pairs = zip(self.content["cells"], tags, strict=True)
-        cells = [dict(cell) for cell, tags in pairs if "injected-parameters" not in tags]
+        cells = [dict(cell) for cell in self.content["cells"] if not _is_injected(cell)]
         for cell in cells:
             cell["metadata"] = _without(cell["metadata"], "papermill", "execution")
             if not cell["metadata"].get("tags"):  # papermill puts empty ones everywhere
@@ -168,6 +166,16 @@ class NotebookFile:
         cells = self.content["cells"]
         return [c for c in cells if c["cell_type"] == "code" and "".join(c["source"]).strip()]
 
+    def drop_injected(self):
+        """Remove the cell of parameters that papermill put there, and its number."""
+        cells = [cell for cell in self.content["cells"] if not _is_injected(cell)]
+        self.content["cells"] = cells
+        numbered = [cell for cell in cells if cell.get("execution_count")]
+        for number, cell in enumerate(numbered, 1):
+            for one in (cell, *cell["outputs"]):
+                if "execution_count" in one:
+                    one["execution_count"] = number
+
     def json(self):
         """The text of its file."""
         return json.dumps(self.content, indent=1, ensure_ascii=False) + "\n"
@@ -234,6 +242,10 @@ def _complete_ids(cells):
         if cell.get("id") is None or cell["id"] in seen:
             cell["id"] = f"cell-{number}"
         seen.add(cell["id"])
+
+
+def _is_injected(cell):
+    return "injected-parameters" in cell["metadata"].get("tags", ())
 
 
 def _began(cell):
