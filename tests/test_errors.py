@@ -1,5 +1,7 @@
 """The measures against their definitions, PCA against its own theory."""
 
+import itertools
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -16,6 +18,11 @@ def test_cross_entropy_and_its_floor(rng):
     )
     floor = errors.pixel_entropy(x)
     assert floor == pytest.approx(errors.binary_cross_entropy(x, x))
+    np.testing.assert_allclose(
+        errors.pixel_entropy(x, per_image=True),
+        errors.binary_cross_entropy(x, x, per_image=True),
+        rtol=1e-5,
+    )
     for nudge in (-0.01, 0.01):
         assert errors.binary_cross_entropy(x, np.clip(x + nudge, 0, 1)) > floor
 
@@ -142,3 +149,60 @@ def test_labels_that_no_class_has(labels):
 def test_one_image_has_no_principal_components():
     with pytest.raises(ValueError, match="the number of training images must be an integer of at"):
         errors.pca_reconstructions(np.ones((1, 4)), np.ones((3, 4)), 1)
+
+
+def test_bias_and_variance_are_right_on_average_over_all_training_sets(rng):
+    """Every draw of m models from a population that is known, so every expectation is a mean."""
+    population, targets = rng.random((4, 2, 3)), rng.random((2, 3))
+    squared_bias = ((population.mean(axis=0) - targets) ** 2).mean()
+    variance = population.var(axis=0).mean()
+    for m in (2, 3):
+        draws = [population[list(k)] for k in itertools.product(range(4), repeat=m)]
+        found = np.array([errors.bias_variance(draw, targets) for draw in draws])
+        np.testing.assert_allclose(found.mean(axis=0), [squared_bias, variance])
+        plug_in = np.mean([((draw.mean(axis=0) - targets) ** 2).mean() for draw in draws])
+        assert plug_in == pytest.approx(squared_bias + variance / m)
+
+
+def test_bias_and_variance_add_up_to_the_squared_error(rng):
+    predictions, targets = rng.random((5, 6, 3)), rng.random((6, 3))
+    whole = errors.bias_variance(predictions, targets, per_image=True)
+    assert whole.squared_bias.shape == whole.variance.shape == (6,)
+    np.testing.assert_allclose(
+        whole.squared_bias + whole.variance, ((predictions - targets) ** 2).mean(axis=(0, 2))
+    )
+    np.testing.assert_allclose(whole.variance, predictions.var(axis=0, ddof=1).mean(axis=1))
+    assert errors.bias_variance(predictions, targets) == pytest.approx(np.mean(whole, axis=1))
+    single = errors.bias_variance(np.float32(predictions), np.float32(targets))
+    assert single == pytest.approx(np.mean(whole, axis=1), rel=1e-5)
+    grey = errors.bias_variance(np.uint8([[[1]], [[3]]]), np.uint8([[4]]))
+    assert grey == pytest.approx((3.0, 2.0))  # (2 − 4)² − 2 / 2, and no difference wraps around
+
+
+def test_bias_without_variance_and_variance_without_bias():
+    one = np.full((3, 1, 2), 0.5)
+    assert errors.bias_variance(one, np.zeros((1, 2))) == (0.25, 0.0)
+    around = np.array([[[1.0]], [[-1.0]]])
+    assert errors.bias_variance(around, np.zeros((1, 1))) == (-1.0, 2.0)
+
+
+def test_bias_and_variance_in_blocks_are_the_same(rng, monkeypatch):
+    predictions, targets = rng.random((2, 25, 4)), rng.random((25, 4))
+    whole = errors.bias_variance(predictions, targets, per_image=True)
+    monkeypatch.setattr(errors, "_ROWS", 7)
+    np.testing.assert_array_equal(errors.bias_variance(predictions, targets, per_image=True), whole)
+
+
+@pytest.mark.parametrize(
+    ("predictions", "targets", "sentence"),
+    [
+        (np.zeros((1, 2, 3)), np.zeros((2, 3)), "number of models must be .* at least 2, got 1"),
+        (np.zeros((2, 2, 3)), np.zeros((2, 4)), r"predictions must be .* shape \(n, 2, 4\)"),
+        (np.zeros((2, 3)), np.zeros((2, 3)), r"predictions must be .* shape \(n, 2, 3\)"),
+        (np.zeros((2, 2, 3)), np.full((2, 3), np.nan), "targets must be finite"),
+        (np.full((2, 2, 3), np.inf), np.zeros((2, 3)), "predictions must be finite"),
+    ],
+)
+def test_predictions_without_bias_and_variance(predictions, targets, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        errors.bias_variance(predictions, targets)

@@ -3,6 +3,7 @@ import random
 
 import numpy as np
 import pytest
+from sklearn.metrics.pairwise import cosine_distances
 
 from aehelpers.measures import paths
 from aehelpers.models import classifier, keras
@@ -20,6 +21,7 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "classifiers"
 
 
+@pytest.mark.filterwarnings("error::UserWarning")
 def test_classifier_learns_once_and_is_kept(few, cache, monkeypatch):
     first = classifier.image_classifier(few)
     assert (first.predict(few.x_test).argmax(1) == few.y_test).mean() > 0.8
@@ -88,6 +90,13 @@ def test_measures_of_paths():
     root = np.sqrt(2)
     np.testing.assert_allclose(measured.steps[0], [root / 4, root / 2, root / 4], rtol=1e-6)
     assert measured.largest_step()[0] == pytest.approx(1.5)
+    np.testing.assert_allclose(measured.largest_step(inner=True), [1, 1])
+    three = paths.measure_paths(np.stack([[one, one, third, third, other]]), Brightest())
+    assert three.largest_step()[0] == pytest.approx(2)
+    assert three.largest_step(inner=True)[0] == pytest.approx(2)
+    uneven = paths.measure_paths(np.stack([[other, one, 0.9 * one, third, other]]), Brightest())
+    inner = np.array([0.1, np.sqrt(1.81)])
+    assert uneven.largest_step(inner=True)[0] == pytest.approx(inner.max() / inner.mean(), rel=1e-5)
     cosines = np.array([3, 1]) / np.sqrt(10)
     np.testing.assert_allclose(measured.nearest[0], 1 - cosines, atol=1e-5)
     dimmed = paths.nearest_distance(even[1][np.newaxis] / 2, one[np.newaxis])
@@ -95,6 +104,33 @@ def test_measures_of_paths():
     assert paths.measure_paths(np.stack([even]), Brightest()).nearest is None
     with pytest.raises(ValueError, match="at least 3 images, got"):
         paths.measure_paths(np.zeros((4, 2, 784)), Brightest())
+    short = paths.measure_paths(np.stack([[one, other, third]]), Brightest())
+    with pytest.raises(ValueError, match="at least 4 images for an inner step"):
+        short.largest_step(inner=True)
+
+
+def test_a_judge_that_may_answer_none():
+    one, other = np.eye(2, dtype=np.float32)
+    fade = [(1 - t) * one + t * other for t in (0, 0.25, 0.4, 0.75, 1)]
+    sure = paths.measure_paths(np.stack([fade]), Brightest())
+    np.testing.assert_array_equal(sure.or_none(0.7).labels, [[0, -1, 1]])
+    np.testing.assert_array_equal(sure.labels, [[0, 0, 1]])  # left as they were
+    assert sure.stay_within([0], [1])[0]
+    assert not sure.or_none(0.7).stay_within([0], [1])[0]
+    np.testing.assert_array_equal(sure.or_none(0.5).labels, sure.labels)
+    np.testing.assert_array_equal(sure.or_none(0.7).confidence, sure.confidence)
+    with pytest.raises(ValueError, match="least_confidence must be a number"):
+        sure.or_none(1.5)
+
+
+def test_nearest_distance_is_that_of_scikit_learn(digits, monkeypatch):
+    monkeypatch.setattr(paths, "_IMAGES_AT_ONCE", 7)  # several blocks, the last smaller
+    images = np.concatenate([digits.x_test[:20], np.zeros((1, 784)), digits.x_train[5:6] / 3])
+    expected = cosine_distances(images, digits.x_train).min(axis=1)
+    found = paths.nearest_distance(images, digits.x_train)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert found[20] == 1  # black
+    assert found[21] == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize("same", [True, False])

@@ -1,7 +1,9 @@
 """Measures of what models return, without TensorFlow."""
 
 from aehelpers.measures.errors import (
+    BiasVariance,
     ResidualComponents,
+    bias_variance,
     binary_cross_entropy,
     dead_units,
     largest_relative_difference,

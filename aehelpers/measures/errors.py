@@ -1,6 +1,7 @@
 """Errors of reconstructions, with their floors, and PCA as the baseline."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import entr
@@ -18,7 +19,9 @@ from aehelpers._checks import (
 )
 
 __all__ = [
+    "BiasVariance",
     "ResidualComponents",
+    "bias_variance",
     "binary_cross_entropy",
     "dead_units",
     "largest_relative_difference",
@@ -59,10 +62,13 @@ def binary_cross_entropy(images, probabilities, *, margin=1e-7, per_image=False)
     return _mean(cross_entropy, per_image, images, probabilities)
 
 
-def pixel_entropy(images):
-    """−x ln x − (1 − x) ln(1 − x), the floor of the cross-entropy, in nats per pixel."""
+def pixel_entropy(images, *, per_image=False):
+    """−x ln x − (1 − x) ln(1 − x), the floor of the cross-entropy, in nats per pixel.
+
+    A mean over pixels; one value for each image with `per_image`.
+    """
     images = check_images(images)
-    return _mean(lambda x, _: entr(x) + entr(1 - x), False, images, images)
+    return _mean(lambda x, _: entr(x) + entr(1 - x), per_image, images, images)
 
 
 def squared_error(images, reconstructions, *, per_image=False):
@@ -141,6 +147,60 @@ def residual_components(images, reconstructions, n_components=5):
         pca.explained_variance_ * per_image,
         float(residuals.var(axis=0).sum()),
     )
+
+
+class BiasVariance(NamedTuple):
+    """The squared error of models from several training sets, in two parts.
+
+    Attributes
+    ----------
+    squared_bias, variance : float, or array of shape (n,)
+        A mean over pixels. Their sum is the mean squared error of the models. The estimate
+        of a squared bias near 0 can be below 0.
+    """
+
+    squared_bias: float | np.ndarray
+    variance: float | np.ndarray
+
+
+def bias_variance(predictions, targets, *, per_image=False):
+    """Squared bias and variance of models, each trained on a sample of its own.
+
+    For a pixel with target x, the expected squared error of a model f is (E f − x)² + Var f
+    (Geman, Bienenstock and Doursat 1992, section 3). From m models f₁ … f_m with mean f̄ the
+    variance is estimated by s² = Σ (fᵢ − f̄)² / (m − 1), and the squared bias by
+    (f̄ − x)² − s² / m: the mean of m models still varies, by s² / m. Both estimates are unbiased
+    for models that are independent of each other.
+
+    Parameters
+    ----------
+    predictions : array of shape (n_models, n, n_pixels), n_models at least 2
+    targets : array of shape (n, n_pixels)
+        Without noise. Noise in targets would add its variance to the squared bias.
+    per_image : bool
+        Return one value for each image, not their mean.
+
+    Returns
+    -------
+    BiasVariance
+    """
+    targets = as_real(("n", "n"), targets=targets)
+    predictions = as_real(("n", *targets.shape), predictions=predictions)
+    dtype = np.result_type(predictions, targets, np.float32)  # of uint8, no difference would fit
+    m, n_pixels = len(predictions), targets.shape[1]
+    check_int(2, **{"the number of models": m})
+    check_finite(predictions=predictions, targets=targets)
+    parts = []
+    for rows in gen_batches(len(targets), max(1, _ROWS // m)):
+        errors = np.subtract(predictions[:, rows], targets[rows], dtype=dtype)
+        mean = errors.mean(axis=0)
+        # Sums over pixels at once, which leaves out two passes over all predictions.
+        squares = np.float64(np.einsum("mnp,mnp->n", errors, errors)) / n_pixels
+        square_of_mean = np.float64(np.einsum("np,np->n", mean, mean)) / n_pixels
+        variance = (squares - m * square_of_mean) / (m - 1)
+        parts.append([square_of_mean - variance / m, variance])
+    means = np.concatenate(parts, axis=1)
+    return BiasVariance(*(means if per_image else means.mean(axis=1).tolist()))
 
 
 def dead_units(activations):

@@ -1,11 +1,12 @@
 """How good a path between two images is, as a classifier and a distance see it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.metrics import pairwise_distances_argmin_min
+from sklearn.preprocessing import normalize
+from sklearn.utils import gen_batches
 
-from aehelpers._checks import as_generator, as_real, check_images, check_int
+from aehelpers._checks import as_generator, as_real, check_images, check_int, check_number
 
 __all__ = [
     "PathMeasures",
@@ -13,6 +14,9 @@ __all__ = [
     "nearest_distance",
     "random_pairs",
 ]
+
+_NONE = -1  # the label of an image that shows no class
+_IMAGES_AT_ONCE = 500  # compared with 60,000 others: 120 MB
 
 
 def random_pairs(labels, n_pairs, seed, *, same):
@@ -62,7 +66,7 @@ class PathMeasures:
     Attributes
     ----------
     labels : int array of shape (n_paths, n_between)
-        The class that a classifier gives each image between the ends.
+        The class that a classifier gives each image between the ends; −1 for none.
     confidence : array of shape (n_paths, n_between)
         The probability that it gives this class.
     steps : array of shape (n_paths, n_between + 1)
@@ -90,10 +94,40 @@ class PathMeasures:
         first, last = first[:, np.newaxis], last[:, np.newaxis]
         return ((self.labels == first) | (self.labels == last)).all(axis=1)
 
-    def largest_step(self):
-        """The largest step of each path in units of its mean step, 1 where all are equal."""
-        mean = self.steps.mean(1)
-        return np.divide(self.steps.max(1), mean, out=np.ones_like(mean), where=mean > 0)
+    def or_none(self, least_confidence):
+        """The same measures by a classifier that may answer "none".
+
+        Parameters
+        ----------
+        least_confidence : float from 0 to 1
+            Where the probability of the label is below it, the label becomes −1.
+
+        Returns
+        -------
+        PathMeasures
+        """
+        check_number(0, 1, least_confidence=least_confidence)
+        labels = np.where(self.confidence < least_confidence, _NONE, self.labels)
+        return replace(self, labels=labels)
+
+    def largest_step(self, *, inner=False):
+        """The largest step of each path in units of its mean step, 1 where all are equal.
+
+        Parameters
+        ----------
+        inner : bool
+            Leave out the first and the last step. On a decoded path these two lead from an
+            image to a reconstruction and back, and contain the error of reconstruction.
+
+        Returns
+        -------
+        array of shape (n_paths,)
+        """
+        steps = self.steps[:, 1:-1] if inner else self.steps
+        if not steps.shape[1]:
+            raise ValueError("paths must have at least 4 images for an inner step, got 3")
+        mean = steps.mean(1)
+        return np.divide(steps.max(1), mean, out=np.ones_like(mean), where=mean > 0)
 
 
 def measure_paths(paths, classifier, x_train=None):
@@ -139,4 +173,8 @@ def nearest_distance(images, x_train):
     distance a dim image, and a black one most of all, is near to everything.
     """
     images, x_train = check_images(images, loosely=True), check_images(x_train, name="x_train")
-    return pairwise_distances_argmin_min(images, x_train, metric="cosine")[1]
+    images, x_train = normalize(images), normalize(x_train)  # a black image stays black
+    cosines = [
+        (images[rows] @ x_train.T).max(axis=1) for rows in gen_batches(len(images), _IMAGES_AT_ONCE)
+    ]
+    return 1 - np.minimum(np.concatenate(cosines), 1)
