@@ -16,6 +16,8 @@ import numpy as np
 from aehelpers.models import keras
 from aehelpers.runner import batch
 
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+
 
 def main(source, target):
     Path(target).mkdir(parents=True, exist_ok=True)
@@ -26,7 +28,7 @@ def main(source, target):
 def export(path, target):
     """Write the encoder and the decoder of a saved model as `target`.bin and `target`.json."""
     model = keras.saving.load_model(path)
-    (run,) = batch.plan([(Path("notebooks", f"{path.parent.name}.ipynb"), {})])
+    (run,) = batch.plan([(NOTEBOOKS / f"{path.parent.name}.ipynb", {})])
     arrays, parts, offset = [], {}, 0
     for part in ("encoder", "decoder"):
         parts[part] = []

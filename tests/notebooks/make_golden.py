@@ -32,6 +32,7 @@ PARAMETERS = {
         "epochs_shallow": 1,
         "epochs_deep": 1,
         "epochs_denoising": 1,
+        "epochs_other": 1,
         "n_images": 5,
         "n_weights": 6,
     },
