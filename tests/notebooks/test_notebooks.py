@@ -124,11 +124,48 @@ def test_cells_fit_on_a_slide_and_draw_nothing_by_hand(name):
         assert "plt." not in source
 
 
-@pytest.mark.parametrize("sizes", [[], [5, 5], [20, 0], [-5], [2.5]])
-def test_code_sizes_are_refused_before_any_is_trained(sizes):
-    set_up = code_cells(read(NOTEBOOKS / "04_bottleneck_sweep.ipynb"))[1]
-    with pytest.raises(ValueError, match="code_sizes must be different whole numbers of at least"):
-        exec("".join(set_up["source"]), {"code_sizes": sizes, "n_seeds": 1})
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_digest_of_the_parameters_is_that_of_the_text(name):
+    """A committed run has the parameters that its results are judged for."""
+    notebook = NotebookFile.read(NOTEBOOKS / f"{name}.ipynb")
+    source = "".join("".join(cell["source"]) for cell in notebook.content["cells"])
+    digests = re.findall(r'of_run\(.*, defaults="(\w+)"\)', source)
+    if not digests and name >= "05":
+        pytest.skip(f"{name} lists its parameters a second time")
+    names = {key: one.default for key, one in notebook.parameters.items()}
+    assert digests == [report.digest({"__annotations__": dict.fromkeys(names), **names})]
+
+
+def refused_at_once(name, **given):
+    """The error by which the second code cell of a notebook refuses parameters."""
+    path = NOTEBOOKS / f"{name}.ipynb"
+    defaults = {key: one.default for key, one in NotebookFile.read(path).parameters.items()}
+    with pytest.raises(ValueError, match="must be") as error:
+        exec("".join(code_cells(read(path))[1]["source"]), defaults | given)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("sizes", [[], [5, 5], [20, 0], [-5], [2.5], [True], [785]])
+@pytest.mark.parametrize("name", ["code_sizes", "sizes_measured"])
+def test_code_sizes_are_refused_before_any_is_trained(name, sizes):
+    message = refused_at_once("04_bottleneck_sweep", **{name: sizes})
+    assert message.startswith(f"{name} must be different whole numbers from 1 to ")
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"sizes_measured": [80, 5], "n_few": 50}, "from 1 to 50, got [80, 5]"),
+        ({"n_samples": 2}, "n_samples must be at least 3"),
+        ({"n_few": 501}, "n_samples * n_few at most 4000"),
+        ({"n_measured": 1001}, "n_measured must be 2 to 1000"),
+        ({"n_images": 1001}, "n_images not above it"),
+        ({"epochs_long": 0}, "must be above 0"),
+    ],
+)
+def test_samples_of_notebook_04_are_refused_before_any_network_is_trained(given, sentence):
+    given = {"dataset": "fashion-mnist-sample"} | given
+    assert sentence in refused_at_once("04_bottleneck_sweep", **given)
 
 
 # The tests above must be able to fail -----------------------------------------------------
