@@ -86,6 +86,8 @@ _COLORS = {
     "stack": PALETTE[3],
     "RBM": PALETTE[4],
     "VAE": PALETTE[5],
+    "bias²": PALETTE[1],  # of one model, beside its error
+    "variance": PALETTE[2],
     "cross-fade": "#777777",
     "input": "#777777",  # what came in, with nothing done
 }
@@ -219,29 +221,32 @@ def architecture(*models, names=()):
         axes.set(xlim=(-0.6, max(6, *map(len, rows)) - 0.4), ylim=(-1.05, 1.0))
         axes.set_title(name, loc="left", fontsize=10)
         largest = max(size for _, size, _ in stages if size)
-        for place, (label, size, kind) in enumerate(stages):
-            half = 0.0
-            if size:
-                half = 0.15 + 0.5 * np.log(size) / np.log(largest)
-                color = {"code": PALETTE[5], "image": "0.8"}.get(kind, "white")
-                wide = 0.3 if kind == "two" else 0.22
-                box = ((place - wide, -half), 2 * wide, 2 * half)
-                axes.add_patch(mpl.patches.Rectangle(*box, fc=color, ec="black", lw=1.2))
-                text = f"2 × {size}" if kind == "two" else size
-                axes.text(place, 0, text, ha="center", va="center", fontsize=10)
-            else:
-                axes.plot(place, 0, "o", ms=26, mfc="white", mec=PALETTE[1], mew=1.5)
-                axes.text(place, 0, kind, ha="center", va="center", fontsize=10)
-            axes.text(place, -max(half, 0.35) - 0.06, label, ha="center", va="top", fontsize=8)
-            if place:
-                ends = (place - 0.74, 0), (place - 0.26, 0)
-                style = "<|-|>" if kind == "both" else "-|>"
-                axes.add_patch(
-                    mpl.patches.FancyArrowPatch(*ends, arrowstyle=style, mutation_scale=9)
-                )
+        for place, stage in enumerate(stages):
+            _draw_stage(axes, place, *stage, largest)
     words = [f"{name}: {_in_words(one)}" for name, one in zip(names, rows, strict=True)]
     picture.alt = f"Layers as boxes from left to right. {'; '.join(words)}."
     return picture
+
+
+def _draw_stage(axes, place, label, size, kind, largest):
+    """A box for a layer, or a circle for what is random, with the arrow that leads to it."""
+    half = 0.0
+    if size:
+        half = 0.15 + 0.5 * np.log(size) / np.log(largest)
+        color = {"code": PALETTE[5], "image": "0.8"}.get(kind, "white")
+        wide = 0.3 if kind == "two" else 0.22
+        box = ((place - wide, -half), 2 * wide, 2 * half)
+        axes.add_patch(mpl.patches.Rectangle(*box, fc=color, ec="black", lw=1.2))
+        inside = f"2 × {size}" if kind == "two" else size
+    else:
+        axes.plot(place, 0, "o", ms=26, mfc="white", mec=PALETTE[1], mew=1.5)
+        inside = kind
+    axes.text(place, 0, inside, ha="center", va="center", fontsize=10)
+    axes.text(place, -max(half, 0.35) - 0.06, label, ha="center", va="top", fontsize=8)
+    if place:
+        ends = (place - 0.74, 0), (place - 0.26, 0)
+        style = "<|-|>" if kind == "both" else "-|>"
+        axes.add_patch(mpl.patches.FancyArrowPatch(*ends, arrowstyle=style, mutation_scale=9))
 
 
 def _stages(model):
