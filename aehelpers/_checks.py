@@ -48,7 +48,7 @@ def as_number(**argument):
     ((name, value),) = argument.items()
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{name} must be a number, got {value!r:.100}") from None
 
 

@@ -28,7 +28,7 @@ def main(source, target):
 def export(path, target):
     """Write the encoder and the decoder of a saved model as `target`.bin and `target`.json."""
     model = keras.saving.load_model(path)
-    (run,) = batch.plan([(NOTEBOOKS / f"{path.parent.name}.ipynb", {})])
+    (run,) = batch.plan([(NOTEBOOKS / f"{path.parent.name}.ipynb", {})], states=dict.fromkeys)
     arrays, parts, offset = [], {}, 0
     for part in ("encoder", "decoder"):
         parts[part] = []

@@ -42,6 +42,7 @@ def test_declared_in_every_form_of_an_assignment():
         "twice = 2 * 3; text = 'a;b'  # both\n"
         "set = {1, 2}\n"
         "huge: float = 1e400\n"
+        "endless = 9 ** 9 ** 9; letters = 'a' * 3\n"
         "some: list = [n for n in range(3)]\n"
         "whole: float = -3\n"
         "os.environ['X'] = 'y'\n"
@@ -56,6 +57,8 @@ def test_declared_in_every_form_of_an_assignment():
         Parameter("text", "str", "a;b", "both"),
         Parameter("set", "", "{1, 2}"),
         Parameter("huge", "float", "1e400"),
+        Parameter("endless", "", "9 ** 9 ** 9"),
+        Parameter("letters", "", "'a' * 3"),
         Parameter("some", "list", "[n for n in range(3)]"),
         Parameter("whole", "float", -3.0),
     ]

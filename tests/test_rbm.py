@@ -169,6 +169,8 @@ def test_energy_of_each_pair(rng):
     assert energies[1, 2] == pytest.approx(expected, rel=1e-5)
     with pytest.raises(ValueError, match=r"h must be .* shape \(n, 4\), got .* \(3, 3\)"):
         model.energy(visible, hidden[:, :3])
+    with pytest.raises(ValueError, match=r"h must be .* shape \(n, 4\), got .* \(0, 4\)"):
+        model.energy(visible, hidden[:0])
 
 
 def test_gibbs_leaves_the_distribution_where_it_is(rng):

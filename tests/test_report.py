@@ -118,7 +118,7 @@ def test_a_table_takes_any_number_and_no_row_of_another_length():
         Table(["a", "b"], [[1]])
 
 
-@pytest.mark.parametrize("value", [None, "a", np.ones(2)])
+@pytest.mark.parametrize("value", [None, "a", np.ones(2), 10**400])
 def test_what_is_no_number_is_no_result(value):
     with pytest.raises(ValueError, match="'loss' must be a number, got"):
         Results().add("loss", value)

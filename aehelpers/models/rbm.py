@@ -403,8 +403,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             In nats.
         """
         check_is_fitted(self)
-        v, h = np.float64(self._check_images(v, reset=False, name="v")), np.float64(h)
-        h = h if h.ndim == 2 and not len(h) else as_real(("n", len(self.components_)), h=h)
+        v = np.float64(self._check_images(v, reset=False, name="v"))
+        h = np.float64(as_real(("n", len(self.components_)), h=h))
         check_finite(h=h)
         visible = v @ self.intercept_visible_
         return -visible[:, np.newaxis] - h @ self.intercept_hidden_ - v @ self.components_.T @ h.T

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 LARGEST_ERROR = 0.3  # nats, of an estimate without a warning: beyond, ln Z is skewed
-LEAST_ERROR = 0.01  # nats; thousandths are below what a sample tells, and float32 annealing
+LEAST_ERROR = 0.01  # nats: smaller ones did not hold, with few chains annealed in float32
 _LEAST_MEAN = 0.001  # means are clipped to [0.001, 0.999], to reach every state
 _CHAINS, _SWEEPS = 500, 40  # of the exploration
 _POWERS = (1.25, 1.5, 1.75, 2.0, 2.25)  # of β, of which the one with the least drift is taken

@@ -28,7 +28,10 @@ class ParameterError(ValueError):
     """A request that cannot be run; most often a parameter of another name or type."""
 
 
-_ARITHMETIC = (ast.BinOp, ast.UnaryOp, ast.Constant, ast.operator, ast.unaryop)
+_ARITHMETIC = (  # without powers and shifts, which may not end
+    *(ast.BinOp, ast.UnaryOp, ast.Constant),
+    *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.USub, ast.UAdd),
+)
 _TYPES = {"int": int, "float": (int, float), "bool": bool, "str": str, "list": list, "dict": dict}
 
 
@@ -130,7 +133,9 @@ def _declared(name, line, source, comment):
     """The parameter that an assignment declares."""
     text = ast.get_source_segment(source, line.value)
     try:
-        if all(isinstance(node, _ARITHMETIC) for node in ast.walk(line.value)):  # 60 * 1000
+        nodes = list(ast.walk(line.value))
+        texts = [node for node in nodes if isinstance(getattr(node, "value", 0), str)]
+        if all(isinstance(node, _ARITHMETIC) for node in nodes) and not texts:  # 60 * 1000
             line.value = ast.Constant(eval(ast.unparse(line.value), {}))
         default = ast.literal_eval(line.value)
         kind = type(default).__name__

@@ -77,7 +77,7 @@ def table(rows):
     """Rows as a data frame: first the parameters, then the results, with the rest last."""
     import pandas as pd
 
-    parameters = {name for row in rows for name in row.parameters}
+    parameters = _names_of_parameters(rows)
     rows = [row.cells(parameters) for row in rows]
     columns = dict.fromkeys(name for cells in rows for name in cells if name not in _LAST)
     columns = [*(columns or _FIRST), *_LAST]
@@ -86,9 +86,13 @@ def table(rows):
     return frame.assign(error=pd.Series([cells["error"] for cells in rows], dtype=object))
 
 
+def _names_of_parameters(rows):
+    return {name for row in rows for name in row.parameters}
+
+
 def measured(rows):
     """The names of the results in the table of these rows."""
-    parameters = {name for row in rows for name in row.parameters}
+    parameters = _names_of_parameters(rows)
     return list(dict.fromkeys(name for row in rows for name in row.measured(parameters)))
 
 
