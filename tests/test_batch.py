@@ -371,14 +371,17 @@ def test_odd_results_and_early_exits_stop_no_batch(notebook, tmp_path):
     assert rows[0].outcome == "1 of 2 marks passed"  # though the table is shown twice
 
 
-def test_the_cell_of_the_error_is_told_where_one_before_may_raise(notebook, tmp_path):
+@pytest.mark.parametrize(
+    ("after", "told"), [("x", "cell 3: NameError"), ("y = 1", "cell 2: ZeroDivisionError")]
+)
+def test_the_cell_of_the_error_is_told_where_one_may_raise(notebook, tmp_path, after, told):
     """papermill goes on after a cell with the tag raises-exception, and fails at the end."""
-    write_notebook(notebook, "1 / 0", "x", "y = 1")
+    write_notebook(notebook, "1 / 0", after, "z = 1")
     content = nbformat.read(notebook, 4)
     content["cells"][1]["metadata"]["tags"] = ["raises-exception"]
     nbformat.write(content, notebook)
     (error,) = batch.run(notebook, output=tmp_path / "my.partial")["error"]
-    assert error.startswith("cell 3: NameError")
+    assert error.startswith(told)
 
 
 def test_runs_of_a_notebook_that_is_called_partial_are_found_again(notebook, tmp_path):
