@@ -9,10 +9,10 @@ OUTPUT ?= runs
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test stress golden regress refresh lab bench lint clean
+.PHONY: help setup run test test-classroom stress golden regress refresh links lab handouts bench lint clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## make .venv with everything in it
 
@@ -58,6 +58,16 @@ refresh: $(READY)  ## run the notebooks, store their outputs in place and their 
 	$(VENV)/bin/aehelpers run --in-place --models build/models $(ARGS)
 	$(RUN) docs/export_models.py build/models docs/models
 	$(RUN) tests/notebooks/make_golden.py
+
+links: $(READY)  ## write the launch links anew, from the address in pyproject.toml
+	$(RUN) docs/launch.py
+
+handouts: $(READY)  ## students' and instructors' versions and an nbgrader course, into handouts/
+	@PYTHONPATH=. $(RUN) docs/handouts.py handouts
+
+test-classroom: $(READY)  ## handouts through nbgrader, live controls in a real browser
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,grading,browser]'
+	$(RUN) -m pytest tests/classroom -m classroom $(ARGS)
 
 lab: $(READY)  ## JupyterLab on the series
 	$(VENV)/bin/jupyter lab --notebook-dir $(NOTEBOOKS)

@@ -1,11 +1,19 @@
 """Machines that somebody brings to `make bench ARGS="--weights FILE"`, and the peer of AIS."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from aehelpers.models import rbm_exact
 from tests.benchmarks import ais
 from tests.machines import small_rbm
+
+ROOT = Path(__file__).parents[1]
+WITH_DIGEST = [
+    ROOT / folder / "09_rbm_likelihood.ipynb" for folder in ("notebooks", "tests/notebooks/golden")
+]
 
 
 def test_weights_are_read_either_way_round_and_under_either_names(tmp_path, rng):
@@ -59,3 +67,49 @@ def test_the_peer_is_right_where_all_is_known(rng):
     log_z, error, warned = ais.straight(rbm, np.full(12, 0.5), 0, n_betas=200)
     assert log_z == pytest.approx(rbm_exact.log_partition_exact(rbm), abs=4 * error)
     assert not warned
+
+
+def cells(path):
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    return ["".join(cell["source"]) for cell in notebook["cells"]]
+
+
+def row_of(method, units, exact, **values):
+    row = {"method": method, "units": units, "chosen on": True, "its error": 0.0 if exact else 0.1}
+    row |= {"seeds": 20, "silent": 20, "silent within 2": 20, "silent within 4": 20, "bias": 0.0}
+    return row | values
+
+
+def test_the_digest_counts_runs_and_not_machines():
+    """38 of 40 runs are silent, of which 19 and 38 are within 2 and 4 errors."""
+    rows = [
+        row_of("here", 16, True, **{"silent within 2": 1, "bias": 0.25}),
+        row_of("here", 20, True, **{"silent": 18, "silent within 2": 18, "silent within 4": 18}),
+        row_of("here", 500, False, bias=-1.5),
+        row_of("a method that is not in the digest", 20, True),
+    ]
+    head, _, small, large = ais.digest(rows)
+    assert head.count("|") == small.count("|") == large.count("|") == 9
+    assert small.endswith("| 16 to 20 | 40 | 5 % | 50 % | 100 % | +0.25 |")
+    assert large.endswith("| 500 to 500 | 20 | 0 % | 100 % | 100 % | −1.50 |")
+
+
+@pytest.mark.parametrize("path", WITH_DIGEST, ids=lambda path: path.parent.name)
+def test_the_digest_in_notebook_09_is_that_of_the_measured_table(path):
+    rows = json.loads(ais.TABLE.read_text(encoding="utf-8"))["rows"]
+    found = [cell for cell in cells(path) if "\n".join(ais.digest(rows)) in cell]
+    assert len(found) == 1, "run `python -m tests.benchmarks.ais`"
+
+
+def test_the_digest_in_a_notebook_is_renewed(tmp_path, monkeypatch):
+    path, table = tmp_path / "n.ipynb", tmp_path / "ais.json"
+    before = ais.digest([row_of("here", 20, True)])
+    source = "\n".join(["Before.", "", *before, "", "After."])
+    content = {"cells": [{"source": source.splitlines(keepends=True)}, {"source": ["| other |"]}]}
+    path.write_text(json.dumps(content), encoding="utf-8")
+    rows = [row_of("here", 20, True), row_of("straight path", 20, True, bias=-7.0)]
+    table.write_text(json.dumps({"rows": rows}), encoding="utf-8")
+    monkeypatch.setattr(ais, "TABLE", table)
+    ais.write_digest(path)
+    after = "\n".join(["Before.", "", *ais.digest(rows), "", "After."])
+    assert cells(path) == [after, "| other |"]

@@ -79,6 +79,7 @@ def entrances():
     fill_in = [
         measures.mean_image_completion,
         measures.nearest_neighbours_completion,
+        lambda *given: measures.nearest_neighbours(*given, 2)[0],
         lambda *given: measures.ppca_completion(*given, n_components=2),
         measures.linear_completion,
     ]
@@ -113,7 +114,6 @@ def entrances():
         lambda x: data.mean_of_noise(x, 0.1),
         *(lambda x, kind=kind: data.add_noise(x, kind, 0.1, 0) for kind in data.NOISE_KINDS),
         lambda x: plots.image_rows({"a": x}),
-        lambda x: plots.completion_grid(x, {"b": x}, {"a": {"b": x}}),
         lambda x: plots.path_grid(x[:3][np.newaxis], np.array([[0, 1]]), np.array([[0]])),
         lambda x: plots.decoded_plane(x[:4], np.array([[0, 1], [0, 1]])),
     ]

@@ -10,6 +10,9 @@ from aehelpers.measures import inpainting
 COMPLETIONS = [
     inpainting.mean_image_completion,
     lambda *images: inpainting.nearest_neighbours_completion(*images, n_neighbours=3),
+    lambda *images: inpainting.nearest_neighbours_completion(
+        *images, n_neighbours=3, weights="distance"
+    ),
     lambda *images: inpainting.ppca_completion(*images, n_components=3),
     inpainting.linear_completion,
 ]
@@ -39,17 +42,25 @@ def test_mean_image_completion(rng):
     np.testing.assert_allclose(completed[0, 1:], train.mean(0)[1:], rtol=1e-6)
 
 
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
 @pytest.mark.parametrize("rows", [7, 10_000])
-def test_nearest_neighbours_are_those_of_scikit_learn(rng, monkeypatch, rows):
+def test_nearest_neighbours_are_those_of_scikit_learn(rng, monkeypatch, rows, weights):
     monkeypatch.setattr(inpainting, "_ROWS", rows)
+    monkeypatch.setattr(inpainting, "_QUERIES", rows)
     train, images = rng.random((60, 20), np.float32), rng.random((9, 20), np.float32)
-    observed = np.arange(20) % 3 > 0
-    peer = KNeighborsRegressor(4, algorithm="brute").fit(train[:, observed], train)
-    completed = inpainting.nearest_neighbours_completion(train, images, observed, n_neighbours=4)
-    missing = ~observed
-    np.testing.assert_allclose(
-        completed[:, missing], peer.predict(images[:, observed])[:, missing], rtol=1e-5
+    images[3] = train[17]  # at distance 0
+    observed, missing = np.arange(20) % 3 > 0, np.arange(20) % 3 == 0
+    peer = KNeighborsRegressor(4, weights=weights, algorithm="brute")
+    peer.fit(train[:, observed], train)
+    completed = inpainting.nearest_neighbours_completion(
+        train, images, observed, n_neighbours=4, weights=weights
     )
+    expected = peer.predict(images[:, observed])[:, missing]
+    np.testing.assert_allclose(completed[:, missing], expected, rtol=1e-4)
+    distances, indices = inpainting.nearest_neighbours(train, images, observed, 4)
+    peers = peer.kneighbors(images[:, observed])
+    np.testing.assert_allclose(distances, peers[0], atol=1e-4)
+    np.testing.assert_array_equal(indices, peers[1])
 
 
 def test_nearest_neighbours_of_masks_of_their_own(rng):
@@ -102,8 +113,13 @@ def test_only_missing_pixels_are_scored():
     images, completed = np.zeros((2, 3)), np.array([[9.0, 1.0, 0.0], [9.0, 0.0, 2.0]])
     observed = np.array([True, False, False])
     assert inpainting.missing_squared_error(images, completed, observed) == pytest.approx(5 / 4)
+    each = inpainting.missing_squared_error(images, completed, observed, per_image=True)
+    np.testing.assert_allclose(each, [1 / 2, 4 / 2])
     with pytest.raises(ValueError, match="got none that is missing"):
         inpainting.missing_squared_error(images, completed, np.ones(3, bool))
+    one_whole = np.array([[True, False, False], [True] * 3])
+    with pytest.raises(ValueError, match="got none that is missing for image 1"):
+        inpainting.missing_squared_error(images, completed, one_whole, per_image=True)
     with pytest.raises(ValueError, match="the same shape"):
         inpainting.missing_squared_error(images, completed[:, :2], observed)
     with pytest.raises(ValueError, match="observed must be an array of bool, got int64"):
@@ -125,6 +141,12 @@ def test_completions_refuse(rng, complete):
             inpainting.ppca_completion(train, images, np.ones(4, bool), n_components=n_components)
     with pytest.raises(ValueError, match="n_neighbours must be an integer from 1 to 10, got 11"):
         inpainting.nearest_neighbours_completion(train, images, np.ones(4, bool), n_neighbours=11)
+    with pytest.raises(ValueError, match="n_neighbours must be an integer from 1 to 10, got 0"):
+        inpainting.nearest_neighbours(train, images, np.ones(4, bool), 0)
+    with pytest.raises(ValueError, match="weights must be one of uniform, distance, got 'equal'"):
+        inpainting.nearest_neighbours_completion(
+            train, images, np.ones(4, bool), n_neighbours=2, weights="equal"
+        )
 
 
 def test_linear_completion_of_float32_images_is_summed_in_float64(digits):

@@ -11,6 +11,7 @@ import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from aehelpers import models, plots
 
@@ -33,14 +34,10 @@ def every_figure(images, histories):
         plots.bars({"PCA": [1.0, 2.0], "deep": [0.5, 1.0]}, ["shoe", "bag"], axis="error"),
         plots.pixel_map({"mean": images.mean(0), "max": images.max(0)}, axis="grey value"),
         plots.curves({"20 units": [3.0, 2.0], "500 units": [2.5]}, axis="error", levels={"PCA": 1}),
-        plots.completion_grid(
-            images[:2],
-            {"20 %": np.where(images[:2] > 0, images[:2], np.nan)},
-            {"20 units": {"20 %": images[:2]}, "500 units": {"20 %": images[:2]}},
-        ),
         plots.path_grid(images[:10].reshape(2, 5, -1), [(1, 7), (3, 3)], np.full((2, 3), 7)),
         plots.latent_scatter(images[:9, 300:302], np.arange(9) % 3, ["bag", "shoe", "coat"]),
         plots.decoded_plane(images[:9], [[-3, 0, 3], [0, 1, 2]]),
+        plots.plane_densities({"q": images[:2, 300:309] + 0.1}, [[[-3, 0, 3], [0, 1, 2]]] * 2),
     ]
 
 
@@ -51,6 +48,16 @@ def test_every_figure_renders_with_an_alternative_text(images, histories):
         assert metadata["image/png"]["alt"] == picture.alt == data["text/plain"]
         assert len(picture.alt) > 20
         assert picture.name == metadata["image/png"]["name"]
+
+
+def test_a_stored_canvas_keeps_its_greys(images):
+    once, again = (plots.decoded_plane(images[:9], [[0, 1, 2]] * 2) for _ in range(2))
+    stored, exact = io.BytesIO(once.png()), io.BytesIO()
+    with mpl.rc_context(plots.STYLE):
+        again.savefig(exact, format="png", dpi=plots._DOTS_PER_INCH)
+    assert len(stored.getvalue()) < 0.8 * len(exact.getvalue())
+    stored, exact = (Image.open(one).convert("RGB") for one in (stored, exact))
+    np.testing.assert_array_equal(stored, exact)
 
 
 def test_nothing_global_changes(images, histories):
@@ -64,15 +71,14 @@ def test_nothing_global_changes(images, histories):
 
 
 def test_missing_pixels_are_blue_and_nothing_else_is():
-    original, given, completed = np.full((1, 784), 0.5), np.zeros((1, 784)), np.ones((1, 784))
+    given = np.stack([np.full(784, 0.5), np.ones(784)])
     given[0, 14 * 28 + 14] = np.nan
-    picture = plots.completion_grid(original, {"few": given}, {"model": {"few": completed}})
-    assert picture.axes[0].get_title() == "few"
+    picture = plots.image_rows({"given": given})
     shown = picture.axes[0].images[0]
-    colors = shown.cmap(shown.norm(shown.get_array()))[15::30, 15]
-    np.testing.assert_allclose(colors[0, :3], 0.5, atol=0.01)
-    assert tuple(colors[1, :3]) == mpl.colors.to_rgb(plots._MISSING)
-    np.testing.assert_allclose(colors[2, :3], 1)
+    row = shown.cmap(shown.norm(shown.get_array()))[15, :, :3]  # a gap of 1 lies around
+    assert tuple(row[15]) == mpl.colors.to_rgb(plots._MISSING)
+    np.testing.assert_allclose(row[14], 0.5, atol=0.01)
+    np.testing.assert_allclose(row[-15], 1)
 
 
 @pytest.mark.parametrize("labels", [["original", "chain 1", "2", "3", "4", "20 chains"], ["a"]])
@@ -145,6 +151,73 @@ def test_scatter_names_each_class_where_it_is(rng):
     )
     assert marked.axes[0].lines[-1].get_xydata().tolist() == [[5, 5]]
     assert "A cross marks (5, 5)" in marked.alt
+
+
+def test_three_classes_have_the_loudest_colours_in_a_scatter_and_over_a_canvas():
+    codes, labels, names = np.eye(3)[:, :2], np.array([1, 5, 6]), list("0123456789")
+    scatter = plots.latent_scatter(codes, labels, names, box=[[0, 0], [1, 2]])
+    canvas = plots.decoded_plane(
+        np.zeros((4, 784)), [[0, 1], [0, 1]], codes=codes, labels=labels, class_names=names
+    )
+    loud = [*plots.PALETTE[:3]]
+    for picture in (scatter, canvas):
+        drawn = {line.get_label(): line.get_color() for line in picture.axes[0].lines}
+        assert [drawn[name] for name in "156"] == loud
+    dots = mpl.colors.to_rgba_array(loud)[:, :3]
+    np.testing.assert_allclose(scatter.axes[0].collections[0].get_facecolors()[:, :3], dots)
+    (frame,) = scatter.axes[0].patches
+    assert frame.get_bbox().bounds == (0, 0, 1, 2)
+    assert canvas.axes[0].get_xlim() == (-0.5, 1.5)
+    assert canvas.alt.endswith("3 codes of images, coloured by class: 1, 5, 6.")
+
+
+def test_frames_on_a_canvas_are_where_its_images_are():
+    framed = np.zeros(9, bool)
+    framed[1] = framed[5] = True  # bottom row, second; middle row, third
+    values = [[-3, 0, 3], [1, 2, 3]]
+    picture = plots.decoded_plane(np.zeros((9, 784)), values, framed=framed)
+    boxes = [frame.get_bbox().bounds for frame in picture.axes[0].patches]
+    assert boxes == [(-1.5, 0.5, 3, 1), (1.5, 1.5, 3, 1)]
+    assert "2 of them have a yellow frame" in picture.alt
+
+
+def test_a_scatter_within_a_square_and_circles(rng):
+    codes, labels = rng.normal(size=(30, 2)), np.arange(30) % 3
+    picture = plots.latent_scatter(codes, labels, "abc", square=3, circles={"half": 1.2, "all": 4})
+    frame, *circles = picture.axes[0].patches
+    assert frame.get_bbox().extents.tolist() == [-3, -3, 3, 3]
+    assert [circle.get_radius() for circle in circles] == [1.2, 4]
+    assert picture.alt.endswith("from -3 to 3. Circles around the origin: half, all.")
+    dots = picture.axes[0].collections[0]
+    assert dots.get_offsets().tolist() == codes.tolist()
+    assert len(np.unique(dots.get_facecolor(), axis=0)) == 3
+    low, high = picture.axes[0].get_xlim()
+    assert low < -4 < 4 < high
+
+
+def test_every_class_colour_is_seen_on_white():
+    linear = np.array([mpl.colors.to_rgb(color) for color in plots._CLASS_COLORS]) ** 2.2
+    contrast = 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05)  # of WCAG 2
+    assert contrast.min() > 3
+    assert len(set(plots._CLASS_COLORS)) == 10
+
+
+def test_densities_over_windows_of_the_plane():
+    peaks = np.zeros((2, 9))
+    peaks[0, 2] = peaks[1, 6] = 0.3  # right and below; left and above
+    values = np.array([[[-3, 0, 3], [0, 1, 2]], [[0, 1, 2], [5, 6, 7]]])
+    rows = {"posterior": peaks, "q": np.ones((2, 9))}
+    picture = plots.plane_densities(rows, values, images=np.zeros((2, 784)), titles=["one", "two"])
+    shown = picture.axes[2]
+    assert shown.images[0].get_extent() == [-3, 3, 0, 2]
+    assert shown.images[0].origin == "lower"
+    assert shown.images[0].get_array()[0, 2] == 0.3
+    of_peak = [[line.get_xdata()[0] for line in axes.lines][:1] for axes in picture.axes[2:4]]
+    assert of_peak == [[3], [0]]  # the mean of the top row, in each of its columns
+    assert picture.axes[5].lines[1].get_ydata()[0] == pytest.approx(7)
+    assert picture.axes[0].get_title() == "one"
+    assert "one; two" in picture.alt
+    assert picture.alt.endswith("from the top: image, posterior, q.")
 
 
 def test_curves_at_given_places():
@@ -224,7 +297,7 @@ def test_an_architecture_is_that_of_the_model():
         "Layers as boxes from left to right. a: 784 image → pixels set to 0 (0.05), in training → "
         "12 elu → 6 elu → 3 code linear → 6 elu → 12 elu → 784 reconstruction sigmoid; "
         "b: 784 image → 8 tanh → 2 mean μ and log variance ln σ² → z = μ + σε → 2 code z → 8 tanh "
-        "→ 784 reconstruction sigmoid; c: 784 visible units → 100 hidden units."
+        "→ 784 reconstruction sigmoid; c: 784 visible units ↔ 100 hidden units."
     )
     shown = {text.get_text() for text in picture.axes[0].texts}
     assert {"784", "12", "6", "3"} < shown
@@ -306,15 +379,12 @@ PATHS = PIXELS.reshape(1, 4, 784)
     [
         (lambda: plots.image_rows({"a": PIXELS[:0]}), "number of images must be an integer of at"),
         (lambda: plots.image_rows({"a": PIXELS}, titles="abc"), "titles must be one for each of 4"),
-        (
-            lambda: plots.completion_grid(PIXELS, {"a": PIXELS}, {"b": {"a": PIXELS[:2]}}),
-            "given and completed must hold 4 images each",
-        ),
-        (lambda: plots.completion_grid(PIXELS, {"a": PIXELS}, {}), "and at least one"),
-        (
-            lambda: plots.completion_grid(PIXELS, {"a": PIXELS}, {"RBM": {"b": PIXELS}}),
-            "completed must have images for each of a, got b for RBM",
-        ),
+        (lambda: plots.latent_scatter(PLANE, [0, 1], "ab", square=0), "square must be a number ab"),
+        (lambda: plots.latent_scatter(PLANE, [0, 1], "ab", circles={"c": -1}), "c must be a numb"),
+        (lambda: plots.plane_densities({}, [[[0, 1]] * 2]), "number of rows must be an integer"),
+        (lambda: plots.plane_densities({"q": [[0] * 4]}, [[[0, 1]] * 2]), "q must be densities"),
+        (lambda: plots.plane_densities({"q": [[1, -1, 1, 1]]}, [[[0, 1]] * 2]), "be densities"),
+        (lambda: plots.plane_densities({"q": [[1] * 3]}, [[[0, 1]] * 2]), r"of shape \(1, 4\)"),
         (lambda: plots.latent_scatter(PLANE + np.nan, [0, 1], "ab"), "codes must be finite"),
         (lambda: plots.path_grid(PATHS, [[1, 2]], [[1]]), r"labels must be .* shape \(1, 2\)"),
         (
@@ -329,6 +399,24 @@ PATHS = PIXELS.reshape(1, 4, 784)
         (lambda: plots.latent_scatter(PLANE, [0], "ab"), "labels must be 2 ints from 0 to 1"),
         (lambda: plots.latent_scatter(PLANE[:0], [], "ab"), r"codes must be .* shape \(n, 2\)"),
         (lambda: plots.decoded_plane(PIXELS[:1], [[0], [0]]), "values must rise in even steps"),
+        (
+            lambda: plots.decoded_plane(PIXELS, [[0, 1]] * 2, framed=[True]),
+            r"framed must be real numbers of shape \(4,\)",
+        ),
+        (
+            lambda: plots.decoded_plane(
+                PIXELS, [[0, 1]] * 2, codes=PLANE, labels=[0], class_names="a"
+            ),
+            "labels must be 2 ints from 0 to 0",
+        ),
+        (
+            lambda: plots.decoded_plane(PIXELS, [[0, 1]] * 2, codes=PLANE),
+            "labels and class_names must be given with codes",
+        ),
+        (
+            lambda: plots.latent_scatter(PLANE, [0, 1], "ab", box=[0, 1]),
+            r"box must be real numbers of shape \(2, 2\)",
+        ),
         (lambda: plots.signed_images(PIXELS + np.inf, axis="a"), "images must be finite"),
         (
             lambda: plots.curves({"a": [1, 2]}, axis="y", bands={"a": ([0], [1])}),
@@ -369,10 +457,6 @@ def test_a_series_of_pandas_and_names_that_are_numbers():
     assert "a from 1 to 3" in plots.curves({"a": series}, axis="y").alt
     assert "5, 20" in plots.image_rows({5: PIXELS, 20: PIXELS}).alt
     assert "5" in plots.pixel_map({5: PIXELS[0]}, axis="y").alt
-    assert (
-        "1, 2 down, 3 across"
-        in plots.completion_grid(PIXELS, {3: PIXELS}, {1: {3: PIXELS}, 2: {3: PIXELS}}).alt
-    )
     assert "3, 4" in plots.latent_scatter(PLANE, [0, 1], [3, 4]).alt
     assert "3 to 4" in plots.path_grid(PATHS, [[0, 1]], [[0, 1]], class_names=[3, 4]).alt
     assert plots.signed_images(PIXELS, axis="y", titles=range(4)).axes[0].get_title() == "0"

@@ -17,6 +17,7 @@ from aehelpers.measures.inpainting import (
     linear_completion,
     mean_image_completion,
     missing_squared_error,
+    nearest_neighbours,
     nearest_neighbours_completion,
     ppca_completion,
 )

@@ -41,8 +41,9 @@ class Bound:
     draws : int
         Of z for each image.
     pixels : str
-        "grey" if some pixel is neither 0 nor 1, "binary" otherwise. Only with "binary"
-        pixels is the bound of a Bernoulli decoder a bound on a likelihood.
+        "grey" if some pixel is neither 0 nor 1, "binary" otherwise. −ELBO of a Bernoulli
+        decoder is at least −ln p(x) for "binary" pixels. For "grey" ones it is at least the
+        mean −ln p(b) over b ~ Bernoulli(x), because ln p(b | z) is linear in b.
     """
 
     reconstruction: np.ndarray

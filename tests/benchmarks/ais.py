@@ -288,6 +288,60 @@ def summary(rows):
     return report.Table(head, lines)
 
 
+DIGESTED = {  # method: its name in the digest
+    "here": "package, default settings",
+    "straight path": "straight path, 100 chains, 5,000 temperatures",
+}
+
+
+def digest(rows):
+    """The lines of the Markdown table in notebook 09: what a stated error is worth.
+
+    Small machines, whose ln Z is exact, in two halves, and the large ones.
+    """
+    head = "method", "machines", "hidden units", "runs", "warned"
+    head += "of the rest, within 2 errors", "within 4 errors", "largest mean error, nats"
+    groups = {
+        "used to choose the method": [r for r in rows if not r["its error"] and r["chosen on"]],
+        "trained afterwards": [r for r in rows if not r["its error"] and not r["chosen on"]],
+        "large, against a long run": [r for r in rows if r["its error"]],
+    }
+    lines = [head, ["---"] * len(head)]
+    for (method, name), (which, group) in itertools.product(DIGESTED.items(), groups.items()):
+        those = [row for row in group if row["method"] == method]
+        if those:
+            lines.append((name, f"{len(those)}, {which}", *_digest_of(those)))
+    return [f"| {' | '.join(cells)} |" for cells in lines]
+
+
+def _digest_of(rows):
+    """Units, runs, shares in percent and the largest mean error of some rows, as texts."""
+    units = [row["units"] for row in rows]
+    runs, silent = (sum(row[key] for row in rows) for key in ("seeds", "silent"))
+    within = [sum(row[f"silent within {k}"] for row in rows) for k in (2, 4)]
+    shares = [1 - silent / runs, *(number / max(silent, 1) for number in within)]
+    shares = [f"{100 * share:.0f} %" for share in shares]
+    largest = max((row["bias"] for row in rows), key=abs)
+    largest = f"{largest:+.2f}".replace("-", "−")
+    return f"{min(units)} to {max(units)}", str(runs), *shares, largest
+
+
+def write_digest(path):
+    """Put the digest of `TABLE` in the place of the one in a notebook, which stays executed."""
+    lines = digest(json.loads(TABLE.read_text(encoding="utf-8"))["rows"])
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        kept = "".join(cell["source"]).splitlines()
+        if lines[0] in kept:
+            start = kept.index(lines[0])
+            end = next((n for n in range(start, len(kept)) if kept[n][:1] != "|"), len(kept))
+            text = "\n".join([*kept[:start], *lines, *kept[end:]])
+            cell["source"] = text.splitlines(keepends=True)
+    with replacing(path) as partial:
+        text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)
+        partial.write_text(text + "\n", encoding="utf-8")
+
+
 def write(rows):
     about = {
         "date": datetime.date.today().isoformat(),
@@ -337,3 +391,8 @@ def read_weights(path):
         return RBM.from_parameters(weights, hidden_bias, visible_bias)
     except ValueError as error:
         raise SystemExit(f"{path}: {error}") from error
+
+
+if __name__ == "__main__":  # renew the digest in the notebook and its golden copy
+    for folder in ("notebooks", "tests/notebooks/golden"):
+        write_digest(Path(__file__).parents[2] / folder / "09_rbm_likelihood.ipynb")

@@ -137,11 +137,11 @@ def test_the_digest_of_the_parameters_is_that_of_the_text(name):
 
 
 def refused_at_once(name, **given):
-    """The error by which the second code cell of a notebook refuses parameters."""
+    """The error by which the cell of the imports, the third with code, refuses parameters."""
     path = NOTEBOOKS / f"{name}.ipynb"
     defaults = {key: one.default for key, one in NotebookFile.read(path).parameters.items()}
     with pytest.raises(ValueError, match="must be") as error:
-        exec("".join(code_cells(read(path))[1]["source"]), defaults | given)
+        exec("".join(code_cells(read(path))[2]["source"]), defaults | given)
     return str(error.value)
 
 
@@ -166,6 +166,146 @@ def test_code_sizes_are_refused_before_any_is_trained(name, sizes):
 def test_samples_of_notebook_04_are_refused_before_any_network_is_trained(given, sentence):
     given = {"dataset": "fashion-mnist-sample"} | given
     assert sentence in refused_at_once("04_bottleneck_sweep", **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"classes": [3]}, "classes must be at least two different labels from 0 to 9, got [3]"),
+        ({"classes": [1, 1]}, "classes must be at least two different"),
+        ({"classes": [1, 10]}, "classes must be at least two different"),
+        ({"classes": [1, 2.5]}, "classes must be at least two different"),
+        ({"hidden_sizes": [500, 0]}, "hidden_sizes must be whole numbers of at least 1"),
+        ({"activation": "tan"}, "activation must be one of tanh"),
+        ({"epochs": 0}, "epochs must be at least 1, got 0"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"learning_rate": 0.0}, "learning_rate must be above 0 and at most 1"),
+        ({"point": [5.0]}, "point must be two numbers"),
+        ({"point": [5.0, float("nan")]}, "point must be two numbers"),
+        ({"pull": -1.0}, "pull must be 0 to 1000"),
+        ({"n_side": 1}, "n_side must be at least 2, got 1"),
+        ({"n_shown": 0}, "n_shown must be at least 1"),
+    ],
+)
+def test_parameters_of_notebook_07_are_refused_before_any_network_is_trained(given, sentence):
+    given = {"dataset": "mnist-sample"} | given
+    assert sentence in refused_at_once("07_latent_plane_156", **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"hidden_units": []}, "hidden_units must be different whole numbers from 1 on, got []"),
+        ({"hidden_units": [5, 5]}, "hidden_units must be different whole numbers"),
+        ({"hidden_units": [5, 0]}, "hidden_units must be different whole numbers"),
+        ({"hidden_units": [2.5]}, "hidden_units must be different whole numbers"),
+        ({"missing": []}, "missing, more_missing must be different, 0.01 to 0.99"),
+        ({"missing": [0.5], "more_missing": [0.5]}, "must be different, 0.01 to 0.99"),
+        ({"missing": [1.0]}, "must be different, 0.01 to 0.99"),
+        ({"more_missing": [0.0]}, "must be different, 0.01 to 0.99"),
+        ({"n_watched": 1}, "n_watched must be from 2 to 60000, got 1"),
+        ({"n_scored": 1001}, "n_scored must be from 10 to 1000, got 1001"),
+        ({"n_scored": 9}, "n_scored must be from 10 to 1000, got 9"),
+        ({"n_held_out": 2001}, "n_held_out must be from 10 to 2000, got 2001"),
+        ({"sweeps": 15, "burn_in": 15}, "burn_in must be from 0 to 14, got 15"),
+        ({"n_images": 11}, "n_images must be from 1 to 10, got 11"),
+        ({"chains": 0}, "chains must be from 1 to 10000, got 0"),
+        ({"epochs": 1}, "epochs must be from 2 to 10000, got 1"),
+        ({"learning_rate": 0.0}, "learning_rate must be from 1e-06 to 10, got 0.0"),
+        ({"weight_decay": -0.1}, "weight_decay must be from 0 to 1, got -0.1"),
+    ],
+)
+def test_settings_of_notebook_05_are_refused_before_any_machine_is_trained(given, sentence):
+    given = {"dataset": "mnist-sample"} | given
+    assert sentence in refused_at_once("05_rbm_inpainting", **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"code_units": [8, 2]}, "code_units must be 2, then other whole numbers to 784, got [8"),
+        ({"code_units": [2]}, "code_units must be 2, then other"),
+        ({"code_units": []}, "code_units must be 2, then other"),
+        ({"code_units": [2, 8, 8]}, "code_units must be 2, then other"),
+        ({"code_units": [2, 2.5]}, "code_units must be 2, then other"),
+        ({"code_units": [2, 785]}, "code_units must be 2, then other"),
+        ({"hidden_sizes": []}, "hidden_sizes must be whole numbers of at least 1, got []"),
+        ({"hidden_sizes": [256, 0]}, "hidden_sizes must be whole numbers"),
+        ({"activation": "tan"}, "activation tanh, relu or gelu"),
+        ({"decoder_kind": "laplace"}, "decoder_kind must be bernoulli or gaussian"),
+        ({"sigma": 0.0}, "sigma must be from 0.01 to 100, got 0.0"),
+        ({"sigma": float("nan")}, "sigma must be from 0.01 to 100, got nan"),
+        ({"limit": -3.0}, "limit must be from 0.1 to 100"),
+        ({"learning_rate": 0.0}, "learning_rate must be from 1e-06 to 1"),
+        ({"epochs": 0}, "epochs must be from 1 to 10000, got 0"),
+        ({"batch_size": 0}, "batch_size must be from 1"),
+        ({"n_side": 1}, "n_side must be from 2 to 100"),
+        ({"n_dots": 1001}, "n_dots must be from 10 to 1000, got 1001"),
+        ({"n_bounded": 9}, "n_bounded must be from 10 to 1000, got 9"),
+        ({"n_grid": 19}, "n_grid must be from 20 to 1000"),
+        ({"n_steps": 0}, "n_steps must be from 1"),
+        ({"n_images": 0}, "n_images must be from 1 to 100"),
+    ],
+)
+def test_parameters_of_notebook_06_are_refused_before_any_model_is_trained(given, sentence):
+    given = {"dataset": "mnist-sample", "n_dots": 1000} | given
+    assert sentence in refused_at_once("06_vae_manifold", **given)
+
+
+@pytest.mark.parametrize("numbers", [[], [5], [5, 5], [20, 0], [2.5, 3], [True, 2], [785, 2]])
+@pytest.mark.parametrize("name", ["latent_dims", "sizes"])
+def test_sizes_of_notebook_08_are_refused_before_any_model_is_trained(name, numbers):
+    message = refused_at_once("08_vae_elbo_tradeoff", **{name: numbers})
+    assert message.startswith(f"{name} must be different whole numbers from 1 to 784, got ")
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"latent_dims": [2, 3, 4]}, "latent_dims must be two"),
+        ({"betas": [1.0]}, "betas at least two different numbers above 0"),
+        ({"betas": [1.0, 1.0]}, "betas at least two different numbers above 0"),
+        ({"betas": [0.0, 1.0]}, "betas at least two different numbers above 0"),
+        ({"epochs": 0}, "epochs must be at least 1, got 0"),
+        ({"n_prior": 999}, "n_prior must be at least 1000, got 999"),
+        ({"n_weighted": 24}, "n_weighted must be at least 25, got 24"),
+        ({"n_gradients": 1}, "n_gradients must be at least 2, got 1"),
+        ({"n_seeds": 1}, "n_seeds must be at least 2, got 1"),
+    ],
+)
+def test_numbers_of_notebook_08_are_refused_before_any_model_is_trained(given, sentence):
+    assert sentence in refused_at_once("08_vae_elbo_tradeoff", **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"hidden_units": []}, "hidden_units must be different whole numbers from 1 on, got []"),
+        ({"hidden_units": [5, 5]}, "hidden_units must be different whole numbers"),
+        ({"hidden_units": [5, 0]}, "hidden_units must be different whole numbers"),
+        ({"hidden_units": [2.5]}, "hidden_units must be different whole numbers"),
+        ({"hidden_units": [21, 500]}, "must be at most 20 for the smallest, got [21, 500]"),
+        ({"steps": []}, "steps must be different whole numbers from 1 on, got []"),
+        ({"steps": [10, 10]}, "steps must be different whole numbers"),
+        ({"steps": [0]}, "steps must be different whole numbers"),
+        ({"epochs": 0}, "epochs must be from 1 to 10000, got 0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be from 1e-06 to 10, got nan"),
+        ({"weight_decay": -0.1}, "weight_decay must be from 0 to 1, got -0.1"),
+        ({"batch_size": 0}, "batch_size must be from 1 to 60000, got 0"),
+        ({"n_chains": 0}, "n_chains must be from 1 to 10000, got 0"),
+        ({"n_groups": 1}, "n_groups must be from 2 to 100, got 1"),
+        ({"chains_by_hand": 1}, "chains_by_hand must be from 2 to 10000, got 1"),
+        ({"ais_chains": 1}, "ais_chains must be from 2 to 100000, got 1"),
+        ({"ais_betas": 1}, "ais_betas must be from 2 to 100000, got 1"),
+        ({"ais_sweeps": 0}, "ais_sweeps must be from 1 to 1000, got 0"),
+        ({"n_scored": 1001}, "n_scored must be from 2 to 1000, got 1001"),
+        ({"n_images": 11}, "n_images must be from 2 to 10, got 11"),
+        ({"seed": -1}, "seed must be from 0 to"),
+    ],
+)
+def test_settings_of_notebook_09_are_refused_before_any_machine_is_trained(given, sentence):
+    given = {"dataset": "mnist-sample", "n_scored": 500} | given
+    assert sentence in refused_at_once("09_rbm_likelihood", **given)
 
 
 # The tests above must be able to fail -----------------------------------------------------
