@@ -126,3 +126,13 @@ def test_the_command_takes_a_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["handouts.py", str(tmp_path / "out")])
     runpy.run_path(str(ROOT / "docs" / "handouts.py"), run_name="__main__")
     assert len(list((tmp_path / "out" / "student").glob("*.ipynb"))) == len(PATHS)
+
+
+@by_lesson
+def test_three_questions_stand_before_a_lesson_and_three_after_it(path):
+    asked = handouts["questions"](path.stem)
+    assert [len(asked[when]) for when in ("before", "after")] == [3, 3]
+    for item in (*asked["before"], *asked["after"]):
+        assert set(item) == {"question", "options", "answer", "misconception"}
+        assert item["answer"] in item["options"]
+        assert all(isinstance(text, str) for text in item["options"].values())
