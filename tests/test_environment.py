@@ -152,10 +152,12 @@ def test_an_installed_package_brings_its_notebooks(tmp_path):
     assert missing.returncode == 2
     assert "`aehelpers notebooks notebooks` copies the series there" in missing.stderr
     copied = command("notebooks", "series")
-    assert copied.stdout == "8 notebooks of version 0.1.0: series\n"
+    assert copied.stdout == "9 notebooks of version 0.1.0: series\n"
     original = ROOT / "notebooks" / "04_bottleneck_sweep.ipynb"
     assert (tmp_path / "series" / original.name).read_bytes() == original.read_bytes()
-    assert (tmp_path / "series" / "settings" / "01_longer.yaml").exists()
+    for name in ("symbols.md", "settings/01_longer.yaml"):
+        assert (tmp_path / "series" / name).exists()
+    assert (installed / "aehelpers" / "pad.js").exists()
     again = command("notebooks", "series")
     assert again.returncode == 2
     assert "series is there already: name a new folder" in again.stderr
