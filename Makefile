@@ -9,10 +9,10 @@ OUTPUT ?= runs
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test stress golden regress refresh links lab handouts bench lint clean
+.PHONY: help setup run test test-classroom stress golden regress refresh links lab handouts bench lint clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## make .venv with everything in it
 
@@ -64,6 +64,10 @@ links: $(READY)  ## write the launch links anew, from the address in pyproject.t
 
 handouts: $(READY)  ## students' and instructors' versions and an nbgrader course, into handouts/
 	@PYTHONPATH=. $(RUN) docs/handouts.py handouts
+
+test-classroom: $(READY)  ## a course through nbgrader, with a right and an empty submission
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,grading]'
+	$(RUN) -m pytest tests/classroom -m "classroom and not stress" $(ARGS)
 
 lab: $(READY)  ## JupyterLab on the series
 	$(VENV)/bin/jupyter lab --notebook-dir $(NOTEBOOKS)
