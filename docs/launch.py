@@ -39,7 +39,11 @@ def links(name):
     kaggle = f"https://kaggle.com/kernels/welcome?src={blob}"
     return [
         ("Colab", colab, "needs a Google account"),
-        ("Binder", binder, "needs no account; has little memory, so take the samples"),
+        (
+            "Binder",
+            binder,
+            "needs no account; has little memory, so set `dataset` to one that ends in -sample",
+        ),
         ("Kaggle", kaggle, "needs an account, and internet access switched on"),
         ("Codespaces", f"https://codespaces.new/{owner}?quickstart=1", "needs a GitHub account"),
     ]

@@ -298,7 +298,7 @@ def test_numbers_of_notebook_08_are_refused_before_any_model_is_trained(given, s
         ({"ais_chains": 1}, "ais_chains must be from 2 to 100000, got 1"),
         ({"ais_betas": 1}, "ais_betas must be from 2 to 100000, got 1"),
         ({"ais_sweeps": 0}, "ais_sweeps must be from 1 to 1000, got 0"),
-        ({"n_scored": 1001}, "n_scored must be from 2 to 1000, got 1001"),
+        ({"n_scored": 10_001}, "n_scored must be from 2 to 10000, got 10001"),
         ({"n_images": 11}, "n_images must be from 2 to 10, got 11"),
         ({"seed": -1}, "seed must be from 0 to"),
     ],
