@@ -136,6 +136,16 @@ def test_the_digest_of_the_parameters_is_that_of_the_text(name):
     assert digests == [report.digest({"__annotations__": dict.fromkeys(names), **names})]
 
 
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_defaults_are_taken_with_the_sample(name):
+    """It stands in where the full data cannot be had."""
+    notebook = NotebookFile.read(NOTEBOOKS / f"{name}.ipynb")
+    given = {key: one.default for key, one in notebook.parameters.items()}
+    given |= {key: f"{given[key]}-sample" for key in ("dataset", "compare_with") if key in given}
+    exec("".join(code_cells(notebook.content)[2]["source"]), given)
+    assert "images" in given
+
+
 def refused_at_once(name, **given):
     """The error by which the cell of the imports, the third with code, refuses parameters."""
     path = NOTEBOOKS / f"{name}.ipynb"
@@ -240,7 +250,7 @@ def test_settings_of_notebook_05_are_refused_before_any_machine_is_trained(given
         ({"epochs": 0}, "epochs must be from 1 to 10000, got 0"),
         ({"batch_size": 0}, "batch_size must be from 1"),
         ({"n_side": 1}, "n_side must be from 2 to 100"),
-        ({"n_dots": 1001}, "n_dots must be from 10 to 1000, got 1001"),
+        ({"n_dots": 10_001}, "n_dots must be from 10 to 10000, got 10001"),
         ({"n_bounded": 9}, "n_bounded must be from 10 to 1000, got 9"),
         ({"n_grid": 19}, "n_grid must be from 20 to 1000"),
         ({"n_steps": 0}, "n_steps must be from 1"),
@@ -248,7 +258,7 @@ def test_settings_of_notebook_05_are_refused_before_any_machine_is_trained(given
     ],
 )
 def test_parameters_of_notebook_06_are_refused_before_any_model_is_trained(given, sentence):
-    given = {"dataset": "mnist-sample", "n_dots": 1000} | given
+    given = {"dataset": "mnist-sample"} | given
     assert sentence in refused_at_once("06_vae_manifold", **given)
 
 
