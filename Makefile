@@ -6,10 +6,11 @@ READY := $(VENV)/ready
 NOTEBOOKS := notebooks
 GOLDEN := tests/notebooks/golden
 OUTPUT ?= runs
+KATEX := 0.19.1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-classroom stress golden regress refresh links lab handouts bench lint clean
+.PHONY: help setup run test test-classroom test-site colab stress golden regress refresh links lab handouts slides bench lint clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +66,25 @@ links: $(READY)  ## write the launch links anew, from the address in pyproject.t
 handouts: $(READY)  ## students' and instructors' versions and an nbgrader course, into handouts/
 	@PYTHONPATH=. $(RUN) docs/handouts.py handouts
 
+slides: $(VENV)/docs-ready build/node_modules/katex  ## a deck of slides for each lesson, into build/slides
+	@$(RUN) -m docs.slides build/slides
+
+$(VENV)/docs-ready: $(READY)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,docs,browser]'
+	@touch $@
+
+# KaTeX makes HTML of formulas; it runs in Node.
+build/node_modules/katex:
+	@command -v npm >/dev/null || { echo "formulas need Node and npm; on Debian: apt install nodejs npm" >&2; exit 1; }
+	@mkdir -p build && npm install --silent --no-save --no-package-lock --prefix build katex@$(KATEX)
+
+test-site: $(VENV)/docs-ready  ## the live controls and the slides in a real browser
+	@$(MAKE) --no-print-directory build/node_modules/katex || echo "SKIPPED: what needs formulas"
+	$(RUN) -m pytest tests/browser -m browser -rs $(ARGS)
+
+colab: $(READY)  ## every notebook in small with the versions that Colab has (8 min)
+	$(RUN) -m pytest tests/colab -m colab -rs $(ARGS)
+
 test-classroom: $(READY)  ## a course through nbgrader, with a right and an empty submission
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,grading]'
 	$(RUN) -m pytest tests/classroom -m "classroom and not stress" $(ARGS)
@@ -75,9 +95,10 @@ lab: $(READY)  ## JupyterLab on the series
 bench: $(READY)  ## the measurements, beside their peers
 	@$(RUN) -m tests.benchmarks $(ARGS)
 
-lint: $(READY)  ## ruff over code and notebooks
+lint: $(READY)  ## ruff over code and notebooks; the workflows against their schema
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 clean:  ## remove .venv, runs/ and everything else that was made here
 	rm -rf $(VENV) runs build *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -102,7 +102,7 @@ def sliders(render, *, title="", **controls):
     return _panel(title, [*inputs.values(), _button("Reset", reset)], shown)
 
 
-def plane(decode, codes, labels, class_names, *, title="", limit=3.0):
+def plane(decode, codes, labels, class_names, *, title="", box=((-3.0, -3.0), (3.0, 3.0))):
     """The image that a decoder makes of a point, which follows pointer or arrow keys.
 
     Parameters
@@ -113,15 +113,17 @@ def plane(decode, codes, labels, class_names, *, title="", limit=3.0):
         Codes of images, drawn as dots in the colours of their classes.
     labels : int array of shape (n,)
     class_names : sequence of str
-    limit : float
-        The plane reaches from minus this to this in both directions.
+    box : array of shape (2, 2)
+        The part of the plane: the least values of both units, then the largest.
     """
     codes = as_real(("n", 2), codes=codes)
+    low, high = as_real((2, 2), box=box).tolist()
     labels = check_labels(labels, len(codes), len(class_names))
     absent = _reason(needs_anywidget=True)
     if absent:
         return absent
-    pad = _pad()(kind="plane", label="Plane of codes", low=[-limit] * 2, high=[limit] * 2)
+    middle = np.mean([low, high], axis=0).tolist()
+    pad = _pad()(kind="plane", label="Plane of codes", low=low, high=high, point=middle)
     colors = class_colors(np.unique(labels))
     pad.dots = [
         [float(x), float(y), colors[label], str(class_names[label])]
@@ -136,7 +138,7 @@ def plane(decode, codes, labels, class_names, *, title="", limit=3.0):
     names.observe(lambda change: setattr(pad, "names", change.new), "value")
     pad.observe(update, "point")
     update()
-    reset = _button("Reset", lambda _: setattr(pad, "point", [0.0, 0.0]))
+    reset = _button("Reset", lambda _: setattr(pad, "point", middle))
     return _panel(title, [pad, names, reset], shown)
 
 
@@ -237,7 +239,8 @@ def _row(label, images, zoom=_ZOOM):
     png, label = _png(strip), html.escape(str(label))
     width = zoom * strip.shape[1]
     return (
-        f'<figure style="margin:.4em 0"><figcaption>{label}</figcaption><img alt="{label}" '
+        f'<figure style="margin:.4em .8em .4em 0;display:inline-block">'
+        f'<figcaption>{label}</figcaption><img alt="{label}" '
         f'style="width:{width}px;max-width:100%;image-rendering:pixelated" src="{png}"></figure>'
     )
 

@@ -6,7 +6,8 @@
   the exercise gives, and what a right answer gives. With small parameters.
 - FOLDER/instructor: the lesson as it is, with its outputs.
 - FOLDER/nbgrader: a course for nbgrader, one assignment for each lesson, as its instructor
-  version (source/); `nbgrader generate_assignment` makes the students' from it.
+  version (source/); `nbgrader generate_assignment` makes the students' from it. Submissions and
+  marks that are in this folder already stay as they are.
 
 Exercises to program are known by their tags: a code cell `solution`, then a cell `check`, with
 its points in the metadata. The start is the code block in the text that begins in the same way.
@@ -42,7 +43,7 @@ c.ClearSolutions.code_stub = {"python": "raise NotImplementedError(\\"your code 
 def main(folder="handouts"):
     """Write all versions of all lessons."""
     folder = Path(folder)
-    for part in ("student", "instructor", "nbgrader"):
+    for part in ("student", "instructor", "nbgrader/source"):  # not what students handed in
         shutil.rmtree(folder / part, ignore_errors=True)
         (folder / part).mkdir(parents=True)
     for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):

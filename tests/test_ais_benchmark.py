@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aehelpers.models import rbm_exact
-from tests.benchmarks import ais
+from tests.benchmarks import ais, ais_long
 from tests.machines import small_rbm
 
 ROOT = Path(__file__).parents[1]
@@ -113,3 +113,14 @@ def test_the_digest_in_a_notebook_is_renewed(tmp_path, monkeypatch):
     ais.write_digest(path)
     after = "\n".join(["Before.", "", *ais.digest(rows), "", "After."])
     assert cells(path) == [after, "| other |"]
+
+
+def test_the_long_run_agrees_with_the_exact_sum_in_both_directions(rng):
+    rbm = small_rbm(rng, 20, 8)
+    images = rng.random((50, 20)) < 0.5
+    parts = *rbm._parameters(), np.full(20, 0.5), images
+    rows = list(ais_long.measure(*parts, 1_000, [100]))
+    assert [row["way"] for row in rows] == ["forward", "reverse"]
+    for row in rows:
+        off = row["ln Z"] - rbm_exact.log_partition_exact(rbm)
+        assert abs(off) < 4 * row["its error"] < 0.2

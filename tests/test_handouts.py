@@ -133,6 +133,16 @@ def test_three_questions_stand_before_a_lesson_and_three_after_it(path):
     asked = handouts["questions"](path.stem)
     assert [len(asked[when]) for when in ("before", "after")] == [3, 3]
     for item in (*asked["before"], *asked["after"]):
-        assert set(item) == {"question", "options", "answer", "misconception"}
+        assert set(item) - {"source"} == {"question", "options", "answer", "misconception"}
         assert item["answer"] in item["options"]
         assert all(isinstance(text, str) for text in item["options"].values())
+
+
+def test_what_students_handed_in_and_their_marks_stay_where_they_are(tmp_path):
+    course = tmp_path / "nbgrader"
+    (course / "submitted" / "anna").mkdir(parents=True)
+    (course / "gradebook.db").write_text("marks")
+    handouts["main"](tmp_path)
+    assert (course / "submitted" / "anna").is_dir()
+    assert (course / "gradebook.db").read_text() == "marks"
+    assert len(list((course / "source").iterdir())) == len(PATHS)

@@ -14,6 +14,8 @@ import pytest
 from PIL import Image
 
 from aehelpers import models, plots
+from aehelpers.plots import _picture, planes
+from aehelpers.plots import images as image_plots
 
 
 @pytest.fixture
@@ -53,8 +55,8 @@ def test_every_figure_renders_with_an_alternative_text(images, histories):
 def test_a_stored_canvas_keeps_its_greys(images):
     once, again = (plots.decoded_plane(images[:9], [[0, 1, 2]] * 2) for _ in range(2))
     stored, exact = io.BytesIO(once.png()), io.BytesIO()
-    with mpl.rc_context(plots.STYLE):
-        again.savefig(exact, format="png", dpi=plots._DOTS_PER_INCH)
+    with mpl.rc_context(_picture.STYLE):
+        again.savefig(exact, format="png", dpi=_picture.DOTS_PER_INCH)
     assert len(stored.getvalue()) < 0.8 * len(exact.getvalue())
     stored, exact = (Image.open(one).convert("RGB") for one in (stored, exact))
     np.testing.assert_array_equal(stored, exact)
@@ -76,7 +78,7 @@ def test_missing_pixels_are_blue_and_nothing_else_is():
     picture = plots.image_rows({"given": given})
     shown = picture.axes[0].images[0]
     row = shown.cmap(shown.norm(shown.get_array()))[15, :, :3]  # a gap of 1 lies around
-    assert tuple(row[15]) == mpl.colors.to_rgb(plots._MISSING)
+    assert tuple(row[15]) == mpl.colors.to_rgb(image_plots._MISSING)
     np.testing.assert_allclose(row[14], 0.5, atol=0.01)
     np.testing.assert_allclose(row[-15], 1)
 
@@ -105,8 +107,8 @@ def test_a_third_label_on_a_path_is_told_from_those_of_the_ends():
     picture = plots.path_grid(np.zeros((2, 5, 784)), [(1, 7), (3, 3)], labels)
     texts = [(t.get_text(), t.get_color()) for t in picture.axes[0].texts]
     assert [text for text, _ in texts] == ["1", "5", "7", "3", "3", "3"]
-    assert [text for text, color in texts if color == plots.PALETTE[4]] == ["5"]
-    assert "a third label on the way in 1 of them" in picture.alt
+    assert [text for text, color in texts if color == _picture.PALETTE[4]] == ["5"]
+    assert "another label on the way in 1 of them" in picture.alt
     rows = [label.get_text() for label in picture.axes[0].get_yticklabels()]
     assert rows == ["1 → 7", "3 → 3"]
     assert len(picture.axes[0].patches) == 2  # the frames around the real images
@@ -118,15 +120,15 @@ def test_a_path_without_a_label_and_how_paths_were_made():
     ways = ["VAE", "cross-fade"] * 2
     picture = plots.path_grid(np.zeros((4, 5, 784)), ends, labels, ways=ways)
     axes = picture.axes[0]
-    none = [t for t in axes.texts if t.get_color() == plots.PALETTE[3]]
+    none = [t for t in axes.texts if t.get_color() == _picture.PALETTE[3]]
     assert [(t.get_text(), int(t.get_position()[0]) // 30) for t in none] == [("?", 2)]
     rows = [label.get_text() for label in axes.get_yticklabels()]
     assert rows == ["1 → 7\nVAE", "1 → 7\ncross-fade", "3 → 3\nVAE", "3 → 3\ncross-fade"]
     assert [line.get_ydata()[0] for line in axes.lines] == [59.5]  # between the pairs
-    assert "3 to 3, cross-fade. A classifier sees a third label on the way in 2" in picture.alt
+    assert "3 to 3, cross-fade. A classifier sees another label on the way in 2" in picture.alt
     assert picture.alt.endswith("and answers none in 1.")
     key = [[text.get_text() for text in one.get_texts()] for one in picture.legends]
-    assert key == [["class of an end", "a third class", "?  none"]]
+    assert key == [["class of an end", "another class", "?  none"]]
     sure = plots.path_grid(np.zeros((1, 5, 784)), [(1, 7)], [[1, 7, 7]])
     assert len(sure.legends[0].get_texts()) == 2
     assert "none" not in sure.alt
@@ -159,7 +161,7 @@ def test_three_classes_have_the_loudest_colours_in_a_scatter_and_over_a_canvas()
     canvas = plots.decoded_plane(
         np.zeros((4, 784)), [[0, 1], [0, 1]], codes=codes, labels=labels, class_names=names
     )
-    loud = [*plots.PALETTE[:3]]
+    loud = [*_picture.PALETTE[:3]]
     for picture in (scatter, canvas):
         drawn = {line.get_label(): line.get_color() for line in picture.axes[0].lines}
         assert [drawn[name] for name in "156"] == loud
@@ -196,10 +198,10 @@ def test_a_scatter_within_a_square_and_circles(rng):
 
 
 def test_every_class_colour_is_seen_on_white():
-    linear = np.array([mpl.colors.to_rgb(color) for color in plots._CLASS_COLORS]) ** 2.2
+    linear = np.array([mpl.colors.to_rgb(color) for color in planes._CLASS_COLORS]) ** 2.2
     contrast = 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05)  # of WCAG 2
     assert contrast.min() > 3
-    assert len(set(plots._CLASS_COLORS)) == 10
+    assert len(set(planes._CLASS_COLORS)) == 10
 
 
 def test_densities_over_windows_of_the_plane():

@@ -311,3 +311,16 @@ def test_no_stated_error_is_below_a_hundredth(rng):
     estimate = rbm_likelihood.log_partition_ais(rbm, n_betas=10, random_state=0)
     assert estimate.log_z == pytest.approx(rbm_exact.log_partition_exact(rbm), abs=1e-3)
     assert estimate.standard_error == pytest.approx(0.01, rel=0.05)
+
+
+def test_images_show_a_mode_that_no_chain_has_met():
+    """Half of a mode's distance is stated as the error, if images lead to it."""
+    weights = np.full((30, 100), 0.5)  # nothing is on, or all is: the second is likelier by e⁵
+    model = RBM.from_parameters(weights, np.full(30, -9.8), np.full(100, -12.0))
+    settings = {"n_chains": 20, "n_betas": 20, "random_state": 0}
+    alone = rbm_likelihood.log_partition_ais(model, **settings)
+    assert alone.standard_error < 0.3
+    with pytest.warns(UserWarning, match="above 0.3"):
+        found = rbm_likelihood.log_partition_ais(model, **settings, reverse_from=np.ones((5, 100)))
+    assert found.reverse_log_z - found.log_z > 3
+    assert found.standard_error == (found.reverse_log_z - found.log_z) / 2

@@ -84,6 +84,7 @@ class EpochFit:
         if self._can_compile_epochs(x, y, callbacks, kwargs):
             x = self._epochs(x, y, 32 if batch_size is None else batch_size, kwargs)
             y = batch_size = None
+            kwargs |= _in_batches(kwargs.get("validation_data"), kwargs["validation_batch_size"])
             if verbose == 1:
                 callbacks, verbose = [*as_list(callbacks), TqdmCallback(verbose=0)], 0
         return super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
@@ -185,10 +186,24 @@ def _epochs_without_end(data, batch_size, shuffle):
     shapes = (n_batches, batch_size), (n_left,)
     signature = tuple(tf.TensorSpec(shape, tf.int32) for shape in shapes)
     epochs = tf.data.Dataset.from_generator(orders, output_signature=signature)
-    # The default optimizations of tf.data would copy all images.
+    return _without_copies(epochs.map(lambda *rows: Epoch(data, *rows)))
+
+
+def _in_batches(arrays, batch_size):
+    """Validation arrays as a `tf.data.Dataset`, which takes half the time that Keras' takes."""
+    if not isinstance(arrays, tuple) or not all(map(_is_array, arrays)):
+        return {}
+    data = [_as_tensor(array) for array in arrays]
+    starts = tf.data.Dataset.range(0, len(data[0]), batch_size)
+    batches = starts.map(lambda at: tuple(array[at : at + batch_size] for array in data))
+    return {"validation_data": _without_copies(batches)}
+
+
+def _without_copies(elements):
+    """A `tf.data.Dataset` without its default optimizations, which would copy all images."""
     options = tf.data.Options()
     options.experimental_optimization.apply_default_optimizations = False
-    return epochs.map(lambda *rows: Epoch(data, *rows)).prefetch(1).with_options(options)
+    return elements.prefetch(1).with_options(options)
 
 
 def _is_array(values):

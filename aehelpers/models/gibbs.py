@@ -100,7 +100,7 @@ def free_energy(parameters, visible):
 
 
 def sweep(parameters, hidden, random):
-    """One Gibbs sweep, from h to v to h."""
+    """One Gibbs sweep, begun at h: from h to v to h."""
     visible = random.bernoulli(visible_given(parameters, hidden))
     return random.bernoulli(hidden_given(parameters, visible))
 
@@ -111,7 +111,7 @@ def sweep(parameters, hidden, random):
 def learning_step(rule, state, images, rate, random):
     """One step up the gradient of the log-likelihood, as CD or PCD estimates it.
 
-    ∂ln p/∂W is ⟨p(h|v) vᵀ⟩ over the data less the same over the model. The batch stands
+    ∂ln p/∂W is ⟨p(h|v) vᵀ⟩ over the data minus the same over the model. The batch stands
     for the data. For the model, CD starts chains at the batch (Hinton 2002), PCD goes on
     with those of the last step (Tieleman 2008).
     """
@@ -169,7 +169,7 @@ def centered(gradient, visible_offset, hidden_offset):
     """The gradient of v − μ and h − λ, given for the biases of the plain energy.
 
     ⟨(h − λ)(v − μ)ᵀ⟩ is ⟨h vᵀ⟩ − ⟨h⟩μᵀ − λ⟨v⟩ᵀ in a difference, from which λμᵀ drops out;
-    the biases' are the plain ones less Wμ and Wᵀλ (Montavon and Müller 2012; Melchior et
+    the biases' are the plain ones minus Wμ and Wᵀλ (Montavon and Müller 2012; Melchior et
     al. 2016). The plain parameters stay as they are when an offset moves.
     """
     weights = gradient.weights - gradient.hidden_bias[:, tf.newaxis] * visible_offset

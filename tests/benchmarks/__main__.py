@@ -34,6 +34,7 @@ from aehelpers.models.vae_bounds import importance_weighted_bound
 from aehelpers.runner import batch
 from aehelpers.runner.notebook_file import find_notebooks
 from tests.benchmarks import ais, errors
+from tests.browser import chromium, controls
 from tests.small_notebooks import write_notebook
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -51,7 +52,8 @@ def main():
     if options.weights:
         options.only = "ais"
 
-    skipped = {"likelihood", "ais", "errors"} | ({"notebooks"} if options.skip_notebooks else set())
+    skipped = {"likelihood", "ais", "errors", "controls"}
+    skipped |= {"notebooks"} if options.skip_notebooks else set()
     for section, measure in SECTIONS.items():
         if section == options.only or (options.only is None and section not in skipped):
             measure(options)
@@ -127,6 +129,18 @@ def error_section(options):
     print(f"{errors.table(errors.measure())}\n\n{errors.TABLE}")
 
 
+def control_section(options):
+    """Needs Chromium: only when asked for."""
+    print("\nThe plane of notebook 06 in JupyterLab: from the pointer to the decoded image")
+    if chromium.MISSING:
+        print(f"skipped: {chromium.REASON}")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        median, ninth, n = controls.latency(Path(folder))
+    head = ("movements", "milliseconds, median", "nine of ten below")
+    print(report.Table(head, [(n, f"{median:.0f}", f"{ninth:.0f}")]))
+
+
 def notebook_section(options):
     print("\nNotebooks with their defaults, kernel start included", flush=True)
     print(report.Table(("notebook", "seconds", "peak memory", "result"), run_notebooks()))
@@ -141,6 +155,7 @@ SECTIONS = {
     "likelihood": likelihood_section,
     "ais": ais_section,
     "errors": error_section,
+    "controls": control_section,
     "notebooks": notebook_section,
 }
 

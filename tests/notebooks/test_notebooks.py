@@ -235,6 +235,7 @@ REFUSED = {
         ({"n_weighted": 24}, "n_weighted must be at least 25, got 24"),
         ({"n_gradients": 1}, "n_gradients must be at least 2, got 1"),
         ({"n_seeds": 1}, "n_seeds must be at least 2, got 1"),
+        ({"learning_rate": 0.0}, "learning_rate must be above 0 and at most 1, got 0.0"),
     ],
     "09_rbm_likelihood": [
         ({"hidden_units": []}, "hidden_units must be different whole numbers from 1 on, got []"),
