@@ -14,6 +14,7 @@ __all__ = [
     "check_images",
     "check_int",
     "check_labels",
+    "check_mapping",
     "check_number",
     "check_same_shape",
     "did_you_mean",
@@ -75,6 +76,13 @@ def check_same_shape(a, b):
     """Raise ValueError if two arrays differ in shape."""
     if a.shape != b.shape:
         raise ValueError(f"both arrays must have the same shape, got {a.shape} and {b.shape}")
+
+
+def check_mapping(**arguments):
+    """Raise ValueError for the first argument that is not a dict of labels and values."""
+    for name, value in arguments.items():
+        if not isinstance(value, dict):
+            raise ValueError(f"{name} must be a dict, got a {type(value).__name__}")
 
 
 def check_choice(allowed, **arguments):

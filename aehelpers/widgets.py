@@ -72,6 +72,8 @@ def sliders(render, *, title="", **controls):
     for name, spec in controls.items():
         if not ((isinstance(spec, list) and spec) or (isinstance(spec, tuple) and len(spec) == 4)):
             raise ValueError(f"{name} must be (low, high, step, start) or a list, got {spec!r}")
+        if isinstance(spec, tuple) and not (spec[0] <= spec[3] <= spec[1] and spec[2] > 0):
+            raise ValueError(f"{name} must have low ≤ start ≤ high, step above 0, got {spec!r}")
     absent = _reason()
     if absent:
         return absent

@@ -51,7 +51,7 @@ def test_declared_in_every_form_of_an_assignment():
     assert list(found.values()) == [
         Parameter("color", "str", "#ff0000", "a colour, or none = ''"),
         Parameter("sizes", "list", [1, 2], "units"),
-        Parameter("rate", "", None),
+        Parameter("rate", "int | None", None),
         Parameter("kind", "float", 3),
         Parameter("twice", "int", 6, "both"),
         Parameter("text", "str", "a;b", "both"),

@@ -41,6 +41,8 @@ def random_pairs(labels, n_pairs, seed, *, same):
     """
     labels, rng = as_real(("n",), labels=labels), as_generator(seed)
     check_int(1, n_pairs=n_pairs)
+    if not isinstance(same, (bool, np.bool_)):
+        raise ValueError(f"same must be True or False, got {same!r}")
     classes, counts = np.unique(labels, return_counts=True)
     if same and counts.min(initial=2) < 2:
         raise ValueError(
@@ -173,6 +175,9 @@ def nearest_distance(images, x_train):
     distance a dim image, and a black one most of all, is near to everything.
     """
     images, x_train = check_images(images, loosely=True), check_images(x_train, name="x_train")
+    if images.shape[1] != x_train.shape[1]:
+        got = f"{images.shape[1]} and {x_train.shape[1]}"
+        raise ValueError(f"images and x_train must have equally many pixels, got {got}")
     images, x_train = normalize(images), normalize(x_train)  # a black image stays black
     cosines = [
         (images[rows] @ x_train.T).max(axis=1) for rows in gen_batches(len(images), _IMAGES_AT_ONCE)

@@ -151,6 +151,10 @@ class Autoencoder(EpochFit, keras.Model):
 
     def _check(self, images, targets=None):
         """Check what is in arrays. Inputs may leave [0, 1] a little, under noise of the user's."""
+        for name, array in {"images": images, "y": targets}.items():
+            if hasattr(array, "__array__") and np.shape(array)[1:] not in ((), (self.n_pixels,)):
+                got = np.shape(array)[1]
+                raise ValueError(f"{name} must have {self.n_pixels} pixels, got {got}")
         if self.output_activation == "sigmoid":
             if hasattr(images, "__array__") and not len(check_images(images, loosely=True)):
                 raise ValueError("images must be at least one, got none")

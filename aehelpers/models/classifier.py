@@ -8,7 +8,7 @@ import numpy as np
 
 from aehelpers._checks import check_labels
 from aehelpers._files import replacing
-from aehelpers.data import sources
+from aehelpers.data import Dataset, sources
 from aehelpers.models._backend import keras
 from aehelpers.models.epoch_fit import EpochFit, cosine_schedule
 
@@ -39,6 +39,8 @@ def image_classifier(dataset):
     keras.Model
         Its `predict` gives the probability of each class, shape (n, n_classes).
     """
+    if not isinstance(dataset, Dataset):
+        raise ValueError(f"dataset must be what data.load returns, got {dataset!r:.100}")
     check_labels(dataset.y_train, len(dataset.x_train), len(dataset.class_names))
     start = [keras.initializers.GlorotUniform(seed=seed) for seed in range(2)]
     model = Classifier(

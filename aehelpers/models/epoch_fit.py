@@ -11,6 +11,7 @@ import random
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import issparse
 from tqdm.keras import TqdmCallback
 
 from aehelpers import _progress
@@ -78,6 +79,7 @@ class EpochFit:
         ValueError
             If an array holds NaN or infinity, or as Keras does.
         """
+        _refuse_sparse(x)
         kwargs = {"validation_batch_size": AT_ONCE, **kwargs}
         if verbose == "auto":
             verbose = int(_progress.is_watched())
@@ -118,10 +120,12 @@ class EpochFit:
 
     def evaluate(self, x=None, y=None, batch_size=AT_ONCE, verbose=0, **kwargs):
         """Loss and metrics, averaged over images; arguments as in `keras.Model.evaluate`."""
+        _refuse_sparse(x)
         return super().evaluate(x, y, batch_size, verbose, **kwargs)
 
     def predict(self, x, batch_size=AT_ONCE, verbose=0, **kwargs):
         """The model's outputs for `x`, as arrays; arguments as in `keras.Model.predict`."""
+        _refuse_sparse(x)
         return super().predict(x, batch_size, verbose, **kwargs)
 
     def compile_from_config(self, config):
@@ -191,8 +195,9 @@ def _epochs_without_end(data, batch_size, shuffle):
 
 def _in_batches(arrays, batch_size):
     """Validation arrays as a `tf.data.Dataset`, which takes half the time that Keras' takes."""
-    if not isinstance(arrays, tuple) or not all(map(_is_array, arrays)):
-        return {}
+    is_pair = isinstance(arrays, tuple) and len(arrays) == 2 and all(map(_is_array, arrays))
+    if not is_pair or len(arrays[0]) != len(arrays[1]):
+        return {}  # Keras serves the rest, or says what is wrong
     data = [_as_tensor(array) for array in arrays]
     starts = tf.data.Dataset.range(0, len(data[0]), batch_size)
     batches = starts.map(lambda at: tuple(array[at : at + batch_size] for array in data))
@@ -204,6 +209,12 @@ def _without_copies(elements):
     options = tf.data.Options()
     options.experimental_optimization.apply_default_optimizations = False
     return elements.prefetch(1).with_options(options)
+
+
+def _refuse_sparse(images):
+    """Keras would take a sparse matrix, but nobody would have checked what is in it."""
+    if issparse(images):
+        raise ValueError("images must be dense, got a sparse matrix: its toarray() makes them so")
 
 
 def _is_array(values):

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import logsumexp
 from sklearn.utils import gen_batches
 
-from aehelpers._checks import as_generator, check_int
+from aehelpers._checks import as_generator, check_int, check_number
 from aehelpers.measures.latent import plane_grid
 from aehelpers.models._backend import tf
 from aehelpers.models.vae import draw, gaussian_kl
@@ -220,6 +220,7 @@ def grid_log_likelihood(vae, images, limit=5.0, n=300):
     if vae.latent_dim != 2:
         raise ValueError(f"vae must have two latent dimensions, got {vae.latent_dim}")
     images = np.float64(_check(vae, images))
+    check_number(0, above=True, limit=limit)
     codes, values = plane_grid(n, -limit, limit)
     log_cell = np.log(values[:, 1] - values[:, 0]).sum() - math.log(2 * math.pi)
     total = np.full(len(images), -np.inf)

@@ -77,6 +77,8 @@ def _stages(model):
     if hasattr(model, "n_components"):  # an RBM
         n_visible = getattr(model, "n_features_in_", SIDE**2)
         return [("visible units", n_visible, "image"), ("hidden units", model.n_components, "both")]
+    if not hasattr(model, "encoder"):
+        raise ValueError(f"models must have an encoder and a decoder, got {model!r:.100}")
     stages = [("image", model.n_pixels, "image")]
     if getattr(model, "noise_level", 0):
         kinds = {"gaussian": ("Gaussian noise", "+"), "masking": ("pixels set to 0", "× 0")}

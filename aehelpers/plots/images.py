@@ -12,6 +12,7 @@ from aehelpers._checks import (
     check_finite,
     check_int,
     check_labels,
+    check_mapping,
     check_number,
 )
 from aehelpers.plots._picture import (
@@ -44,6 +45,7 @@ def image_rows(rows, *, titles=None):
     titles : sequence of n str, optional
         One over each column.
     """
+    check_mapping(rows=rows)
     counts = {label: len(images) for label, images in rows.items()}
     if len(set(counts.values())) != 1:
         raise ValueError(f"rows must hold equally many images, got {counts}")
@@ -191,6 +193,7 @@ def signed_images(
     check_finite(images=images)
     check_titles(titles, len(images))
     titles = [""] * len(images) if titles is None else list(map(str, titles))
+    check_number(0, above=True, percentile=percentile)
     check_number(0, 100, percentile=percentile)
     ends = np.percentile(np.abs(images), percentile, axis=None if scale == "shared" else 1)
     ends = np.broadcast_to(np.where(ends > 0, ends, 1.0), len(images))

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from aehelpers._checks import as_real, check_int, check_number
+from aehelpers._checks import as_real, check_int, check_mapping, check_number
 from aehelpers.plots._picture import (
     LEGEND_LINE,
     WIDTH,
@@ -36,8 +36,11 @@ def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, ba
     bands : dict of str to pair of sequences of float, optional
         For some of the lines the least and the largest values, between which it is shaded.
     """
+    check_mapping(series=series)
     if not series:
         raise ValueError("series must have a line, got none")
+    if x is not None:
+        x = as_real(("n",), x=x).tolist()
     series = {k: as_real(("n",), **{f"the line {k}": values}) for k, values in series.items()}
     for label, band in (bands or {}).items():
         if label not in series or np.shape(band) != (2, len(series[label])):
@@ -116,6 +119,8 @@ def learning_curves(
     axes = picture.add_subplot()
     parts = ("loss", "training", "o-", floors[0]), ("val_loss", "test", "s--", floors[1])
     for label, history in histories.items():
+        if not isinstance(getattr(history, "history", None), dict):
+            raise ValueError(f"histories must hold what fit returns, got {history!r:.100}")
         color, n_epochs = colors[label], len(history.history.get("loss", ()))
         check_int(1, **{f"the number of epochs of {label}": n_epochs})
         for key, part, style, floor in parts:

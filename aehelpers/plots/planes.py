@@ -130,6 +130,7 @@ def _apart(places, distance):
 
 def class_colors(present):
     """A colour for each class: the loudest for up to three, else those of ten classes."""
+    present = np.asarray(present)
     few = len(present) <= len(_LOUD)
     colors = _LOUD if few else [_CLASS_COLORS[label % len(_CLASS_COLORS)] for label in present]
     return dict(zip(present.tolist(), colors, strict=False))
@@ -239,6 +240,8 @@ def plane_densities(rows, values, *, images=None, titles=None):
         if not (np.isfinite(row).all() and (row >= 0).all() and row.any(axis=1).all()):
             raise ValueError(f"the row {label} must be densities, at least 0 and not all 0")
     check_titles(titles, n)
+    if images is not None and len(images) != n:
+        raise ValueError(f"images must be one for each of {n} columns, got {len(images)}")
     labels = [*rows] if images is None else ["image", *rows]
     width = (WIDTH - 0.9) / max(n, 4)
     picture = Picture(WIDTH, len(labels) * (width + 0.1) + 0.4)

@@ -39,13 +39,15 @@ _TYPES = {"int": int, "float": (int, float), "bool": bool, "str": str, "list": l
 class Parameter:
     """One line of the cell tagged `parameters`, as ``epochs: int = 5  # passes over the data``.
 
-    `type` is that of the default where the line names none, and "" where neither tells.
+    `type` is that of the default where the line names none, and "" where neither tells. `uses`
+    are the other parameters from which the default is computed.
     """
 
     name: str
     type: str
     default: Any
     help: str = ""
+    uses: tuple = ()
 
     @property
     def is_dataset(self):
@@ -55,6 +57,9 @@ class Parameter:
     def check(self, value, name):
         """`value` as the declared type; a string is read as that type, if it is another."""
         given = value
+        if self.type and self.type not in _TYPES:
+            known = ", ".join(_TYPES)
+            raise ParameterError(f"{name} cannot be set: its type {self.type} is none of {known}")
         if isinstance(value, str) and self.type != "str":
             value = _read(value, self.type)
         try:
@@ -121,7 +126,7 @@ def declared(source):
             )
         comment = comments.get(line.end_lineno, "").lstrip("# ")
         for name in names if is_plain else ():
-            found[name] = _declared(name, line, source, comment)
+            found[name] = _declared(name, line, source, comment, found)
     return found
 
 
@@ -129,8 +134,8 @@ def _is_set(symbol):
     return symbol.is_assigned() and not symbol.is_imported() and not symbol.is_namespace()
 
 
-def _declared(name, line, source, comment):
-    """The parameter that an assignment declares."""
+def _declared(name, line, source, comment, earlier):
+    """The parameter that an assignment declares, below these."""
     text = ast.get_source_segment(source, line.value)
     try:
         nodes = list(ast.walk(line.value))
@@ -146,7 +151,11 @@ def _declared(name, line, source, comment):
         kind = ast.unparse(line.annotation).strip("'\"").split("[")[0]
     if kind == "float" and _fits(default, "int"):
         default = float(default)
-    return Parameter(name, kind if kind in _TYPES else "", default, comment)
+    if kind not in _TYPES and not isinstance(line, ast.AnnAssign):
+        kind = ""
+    names = {one.id for one in ast.walk(line.value) if isinstance(one, ast.Name)}
+    uses = tuple(other for other in earlier if other in names)
+    return Parameter(name, kind, default, comment, uses)
 
 
 def check(notebook, given):
@@ -166,6 +175,13 @@ def check(notebook, given):
     """
     if not isinstance(given, dict):
         raise ParameterError(f"parameters must be a dict of names and values, got {given!r:.100}")
+    for one in notebook.parameters.values():
+        used = [name for name in one.uses if name in given]
+        if used and one.name not in given:
+            raise ParameterError(
+                f"{one.name} of {notebook.stem} is computed from {used[0]} before {used[0]} is "
+                f"set: set {one.name}, too"
+            )
     return {
         name: _known(notebook, name).check(value, f"{name} of {notebook.stem}")
         for name, value in given.items()

@@ -290,7 +290,7 @@ def summary(rows):
 
 DIGESTED = {  # method: its name in the digest
     "here": "package, default settings",
-    "straight path": "straight path, 100 chains, 5,000 temperatures",
+    "straight path": "straight path, 100 chains, 5,000 values of $\\beta$",
 }
 
 

@@ -19,7 +19,7 @@ rbm = RBM.from_parameters(
 )
 ---
 widgets.plane(
-    lambda code: model.decode(code), codes, digits.y_test[:500], digits.class_names
+    lambda code: np.clip(model.decoder(code), 0, 1), codes, digits.y_test[:500], digits.class_names
 )
 ---
 widgets.fill_in(rbm, digits.x_test[:20])

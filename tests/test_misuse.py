@@ -1,0 +1,115 @@
+"""What somebody who had not seen the tests did wrong, and was not told in one sentence."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from aehelpers import measures, models, plots, widgets
+from aehelpers.models import VAE, Autoencoder, vae_bounds
+
+X = np.random.default_rng(0).random((60, 16), np.float32)
+IMAGES = np.random.default_rng(1).random((5, 784), np.float32)
+
+
+def compiled(kind):
+    model = (
+        VAE(2, n_pixels=16, hidden_sizes=[5]) if kind == "VAE" else Autoencoder([5], n_pixels=16)
+    )
+    model.compile("sgd")
+    return model
+
+
+@pytest.mark.parametrize(
+    "held_out", [(X, X[:1]), (X, X[:7]), (X, X, np.array([0.5])), (X, X, np.ones(5))]
+)
+def test_validation_data_of_several_lengths_are_refused(held_out):
+    with pytest.raises(ValueError, match="cardinality is ambiguous"):
+        compiled("autoencoder").fit(X, X, validation_data=held_out, epochs=1, verbose=0)
+
+
+def test_validation_data_may_have_a_column_of_weights():
+    model = compiled("autoencoder")
+    model.fit(X, X, validation_data=(X, X, np.ones((60, 1))), epochs=1, verbose=0)
+
+
+def test_the_validation_loss_is_that_of_evaluate():
+    model = compiled("autoencoder")
+    history = model.fit(X, X, validation_data=(X[:50], X[:50]), epochs=2, verbose=0).history
+    assert np.isclose(history["val_loss"][-1], model.evaluate(X[:50], X[:50]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["autoencoder", "VAE"])
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+def test_sparse_images_are_refused(kind, method):
+    given = [sparse.csr_matrix(255 * X)]
+    if kind != "VAE" and method != "predict":
+        given.append(X)
+    with pytest.raises(ValueError, match="images must be dense, got a sparse matrix"):
+        getattr(compiled(kind), method)(*given)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: compiled("").fit(X[:, :15], X[:, :15]), "images must have 16 pixels, got 15"),
+        (lambda: compiled("").predict(X[:, :15]), "images must have 16 pixels, got 15"),
+        (lambda: compiled("").fit(X, X[:, :8]), "y must have 16 pixels, got 8"),
+        (lambda: compiled("").fit(X, X[:, :1]), "y must have 16 pixels, got 1"),
+        (lambda: vae_bounds.grid_log_likelihood(compiled("VAE"), X, limit="a"), "limit must be"),
+        (lambda: vae_bounds.grid_log_likelihood(compiled("VAE"), X, limit=0), "limit must be"),
+        (lambda: models.image_classifier("mnist"), "dataset must be what data.load returns"),
+        (lambda: measures.nearest_distance(X[:, :3], X), "equally many pixels, got 3 and 16"),
+        (lambda: measures.random_pairs([0, 0, 1, 1], 2, 0, same="no"), "same must be True or"),
+        (lambda: plots.signed_images(IMAGES, axis="v", percentile=0), "percentile must be"),
+        (
+            lambda: plots.plane_densities(
+                {"a": np.ones((2, 9))}, [[[-1, 0, 1], [-1, 0, 1]]] * 2, images=IMAGES
+            ),
+            "images must be one for each of 2 columns, got 5",
+        ),
+        (lambda: plots.image_rows([IMAGES]), "rows must be a dict"),
+        (lambda: plots.curves([1, 2], axis="y"), "series must be a dict"),
+        (lambda: plots.curves({"a": [1, 2]}, x=["a", "b"], axis="y"), "x must be real numbers"),
+        (lambda: plots.learning_curves({"a": {"loss": [1]}}), "histories must hold what fit"),
+        (lambda: plots.architecture("x"), "models must have an encoder"),
+        (lambda: widgets.sliders(lambda a: {}, a=(1, 0, 0.1, 0.5)), "a must have low ≤ start"),
+        (lambda: widgets.sliders(lambda a: {}, a=(0, 1, 0, 0.5)), "a must have low ≤ start"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(call, sentence):
+    with pytest.raises(ValueError, match=sentence) as error:
+        call()
+    assert "\n" not in str(error.value)
+
+
+def test_classes_may_be_a_list():
+    assert list(plots.class_colors([0, 1])) == [0, 1]
+
+
+def notebook(parameters):
+    from aehelpers.runner.parameters import declared
+
+    return SimpleNamespace(stem="lesson", parameters=declared(parameters))
+
+
+@pytest.mark.parametrize(
+    ("cell", "given", "sentence"),
+    [
+        ("a: int = 1\nb = a * 2", {"a": 5}, "b of lesson is computed from a before a is set"),
+        ("a: int | None = None", {"a": "x"}, "a of lesson cannot be set: its type"),
+        ("t: tuple = (1, 2)", {"t": "(3,4)"}, "t of lesson cannot be set: its type tuple is none"),
+    ],
+)
+def test_parameters_whose_value_could_not_be_told_are_refused(cell, given, sentence):
+    from aehelpers.runner.parameters import ParameterError, check
+
+    with pytest.raises(ParameterError, match=sentence.replace("|", ".")):
+        check(notebook(cell), given)
+
+
+def test_a_parameter_that_is_computed_may_be_set_with_what_it_is_computed_from():
+    from aehelpers.runner.parameters import check
+
+    assert check(notebook("a: int = 1\nb: int = a * 2"), {"a": 5, "b": 7}) == {"a": 5, "b": 7}
