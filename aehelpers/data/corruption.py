@@ -86,7 +86,7 @@ def mean_of_noise(images, sigma):
     -------
     array of shape (n, n_pixels), float32
     """
-    images = np.float64(check_images(images))
+    images = np.asarray(check_images(images), np.float64)
     check_number(0, above=True, sigma=sigma)
     low, high = -images / sigma, (1 - images) / sigma
     below, above = ndtr(low), ndtr(high)

@@ -195,8 +195,8 @@ def bias_variance(predictions, targets, *, per_image=False):
         errors = np.subtract(predictions[:, rows], targets[rows], dtype=dtype)
         mean = errors.mean(axis=0)
         # Sums over pixels at once, which leaves out two passes over all predictions.
-        squares = np.float64(np.einsum("mnp,mnp->n", errors, errors)) / n_pixels
-        square_of_mean = np.float64(np.einsum("np,np->n", mean, mean)) / n_pixels
+        squares = np.asarray(np.einsum("mnp,mnp->n", errors, errors), np.float64) / n_pixels
+        square_of_mean = np.asarray(np.einsum("np,np->n", mean, mean), np.float64) / n_pixels
         variance = (squares - m * square_of_mean) / (m - 1)
         parts.append([square_of_mean - variance / m, variance])
     means = np.concatenate(parts, axis=1)
@@ -221,7 +221,7 @@ def dead_units(activations):
 
 def largest_relative_difference(values, reference):
     """max |a − b| / max |b|, of two arrays of one shape."""
-    values, reference = np.float64(values), np.float64(reference)
+    values, reference = np.asarray(values, np.float64), np.asarray(reference, np.float64)
     check_same_shape(values, reference)
     check_int(1, **{"the number of values": values.size})
     return float(np.abs(values - reference).max() / np.abs(reference).max())

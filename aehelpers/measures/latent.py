@@ -34,7 +34,7 @@ def interpolate(a, b, steps, kind="linear"):
     a, b = np.asarray(a), np.asarray(b)
     if a.dtype.kind not in "buif" or b.dtype.kind not in "buif":
         raise ValueError(f"both codes must be real numbers, got {a.dtype} and {b.dtype}")
-    a, b = np.float64(a), np.float64(b)
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     check_int(1, steps=steps)
     check_choice(("linear", "spherical"), kind=kind)
     if a.shape != b.shape or a.ndim not in (1, 2):

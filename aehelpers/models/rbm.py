@@ -385,8 +385,10 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self._free_energy(self._check_images(X, reset=False))
 
     def _free_energy(self, v):
-        parameters = gibbs.Parameters(*map(np.float64, self._parameters()))
-        blocks = (np.float64(v[rows]) for rows in gen_batches(len(v), _ROWS))
+        parameters = gibbs.Parameters(
+            *(np.asarray(part, np.float64) for part in self._parameters())
+        )
+        blocks = (np.asarray(v[rows], np.float64) for rows in gen_batches(len(v), _ROWS))
         return np.concatenate([gibbs.free_energy(parameters, block) for block in blocks])
 
     def energy(self, v, h):
@@ -403,8 +405,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             In nats.
         """
         check_is_fitted(self)
-        v = np.float64(self._check_images(v, reset=False, name="v"))
-        h = np.float64(as_real(("n", len(self.components_)), h=h))
+        v = np.asarray(self._check_images(v, reset=False, name="v"), np.float64)
+        h = np.asarray(as_real(("n", len(self.components_)), h=h), np.float64)
         check_finite(h=h)
         visible = v @ self.intercept_visible_
         return -visible[:, np.newaxis] - h @ self.intercept_hidden_ - v @ self.components_.T @ h.T
@@ -434,7 +436,10 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _gain_of_a_flip(self, v, pixels):
         """F(v) less the free energy with one pixel of each image the other way round."""
         change = 1 - 2 * v[np.arange(len(v)), pixels].astype(np.float64)
-        total = np.float64(v) @ np.float64(self.components_.T) + self.intercept_hidden_
+        total = (
+            np.asarray(v, np.float64) @ np.asarray(self.components_.T, np.float64)
+            + self.intercept_hidden_
+        )
         flipped = total + change[:, np.newaxis] * self.components_[:, pixels].T
         gain = (_softplus(flipped) - _softplus(total)).sum(1)
         return gain + change * self.intercept_visible_[pixels]

@@ -151,7 +151,7 @@ def expected_gradient(rbm, images, sweeps=None):
     numbers = images @ 2 ** np.arange(n_visible)  # bit i of a state's number is its unit i
     data = np.bincount(numbers.astype(int), minlength=len(visible)) / len(images)
     if sweeps is None:
-        model = softmax(-rbm.free_energy(np.float64(visible)))
+        model = softmax(-rbm.free_energy(np.asarray(visible, np.float64)))
     else:
         model = data @ np.linalg.matrix_power(_sweep_probabilities(rbm, visible), sweeps)
     shares = data - model

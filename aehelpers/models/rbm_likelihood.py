@@ -227,9 +227,9 @@ def _log_weights_of(parameters, hidden):
 
     It is −F of the machine whose visible and hidden units have changed places.
     """
-    weights, hidden_bias, visible_bias = map(np.float64, parameters)
+    weights, hidden_bias, visible_bias = (np.asarray(part, np.float64) for part in parameters)
     turned = gibbs.Parameters(weights.T, visible_bias, hidden_bias)
-    blocks = (np.float64(hidden[rows]) for rows in gen_batches(len(hidden), 5_000))
+    blocks = (np.asarray(hidden[rows], np.float64) for rows in gen_batches(len(hidden), 5_000))
     return -np.concatenate([gibbs.free_energy(turned, block) for block in blocks])
 
 
@@ -250,7 +250,7 @@ def _means_of_weights(chains, outside):
 
 
 def _log_z_of_independent(units):
-    biases = np.float64(np.concatenate([units.visible_bias, units.hidden_bias]))
+    biases = np.asarray(np.concatenate([units.visible_bias, units.hidden_bias]), np.float64)
     return float(np.logaddexp(0, biases).sum())
 
 

@@ -104,7 +104,7 @@ def negative_elbo(vae, images, draws=10, seed=0):
     log_p = np.zeros(len(images))
     for rows, of_draws, _ in _drawn(vae, images, mean, log_var, draws, seed):
         log_p[rows] += of_draws.sum(1)
-    kl = gaussian_kl(np.float64(mean), np.float64(log_var)).numpy()
+    kl = gaussian_kl(np.asarray(mean, np.float64), np.asarray(log_var, np.float64)).numpy()
     pixels = "binary" if np.isin(images, (0, 1)).all() else "grey"
     return Bound(-log_p / draws, kl, int(draws), pixels)
 
@@ -197,7 +197,8 @@ def _drawn(vae, images, mean, log_var, draws, seed):
         for block in gen_batches(draws, at_once):
             given = (tf.constant(array[rows]) for array in (images, mean, log_var))
             results = weigh(*given, tf.constant(rng.integers(2**31, size=2), tf.int32))
-            yield rows, *(np.float64(result)[:, : block.stop - block.start] for result in results)
+            parts = (np.asarray(result, np.float64) for result in results)
+            yield rows, *(part[:, : block.stop - block.start] for part in parts)
 
 
 def grid_log_likelihood(vae, images, limit=5.0, n=300):
@@ -219,13 +220,13 @@ def grid_log_likelihood(vae, images, limit=5.0, n=300):
     """
     if vae.latent_dim != 2:
         raise ValueError(f"vae must have two latent dimensions, got {vae.latent_dim}")
-    images = np.float64(_check(vae, images))
+    images = np.asarray(_check(vae, images), np.float64)
     check_number(0, above=True, limit=limit)
     codes, values = plane_grid(n, -limit, limit)
     log_cell = np.log(values[:, 1] - values[:, 0]).sum() - math.log(2 * math.pi)
     total = np.full(len(images), -np.inf)
     for rows in gen_batches(len(codes), _CODES_AT_ONCE):
-        log_prior = log_cell - (np.float64(codes[rows]) ** 2).sum(1) / 2
+        log_prior = log_cell - (np.asarray(codes[rows], np.float64) ** 2).sum(1) / 2
         log_p = _log_likelihoods(vae, images, codes[rows]) + log_prior
         total = np.logaddexp(total, logsumexp(log_p, axis=1))
     return total
@@ -233,7 +234,7 @@ def grid_log_likelihood(vae, images, limit=5.0, n=300):
 
 def _log_likelihoods(vae, images, codes):
     """ln p(x | z) of every image, float64, under every code, shape (n_images, n_codes)."""
-    hidden = np.float64(vae.before_last_activation(tf.constant(codes, tf.float32)))
+    hidden = np.asarray(vae.before_last_activation(tf.constant(codes, tf.float32)), np.float64)
     if vae.decoder_kind == "bernoulli":
         return images @ hidden.T - np.logaddexp(0, hidden).sum(1)
     squares = (images**2).sum(1)[:, np.newaxis] - 2 * images @ hidden.T + (hidden**2).sum(1)
