@@ -1,6 +1,6 @@
 """Make a deck of slides for each lesson, with what its executed notebook found.
 
-    python docs/slides.py build/slides
+    python -m docs.slides build/slides
 
 A source, docs/decks/NUMBER.md, is MyST Markdown in which a line may ask for something of the
 notebook, so that no figure and no number is kept in two places:

@@ -467,3 +467,26 @@ def test_a_series_of_pandas_and_names_that_are_numbers():
 def test_a_logarithmic_axis_counts_from_1_on():
     axes = plots.curves({"a": [1, 2, 3]}, axis="y", log_x=True).axes[0]
     assert list(axes.get_xticks()) == [1, 2, 3]
+
+
+def test_names_of_classes_do_not_hide_each_other():
+    """Three classes with one median."""
+    codes = np.random.default_rng(0).normal(size=(30, 2))
+    codes = np.repeat(codes, 3, axis=0)
+    picture = plots.latent_scatter(codes, np.arange(90) % 3, ["bag", "shoe", "coat"])
+    (axes,) = picture.axes
+    places = np.array([text.xy for text in axes.texts])
+    gaps = np.linalg.norm(places[:, np.newaxis] - places, axis=2)[np.triu_indices(3, 1)]
+    assert gaps.min() > 0.04 * np.ptp(codes, axis=0).max()
+    assert np.linalg.norm(places - np.median(codes, axis=0), axis=1).max() < np.ptp(codes) / 10
+
+
+def test_bands_of_one_model_have_shades_of_its_colour():
+    lines = {f"RBM, {n} units": [1.0, 2.0] for n in (20, 100, 500)}
+    bands = {name: ([0.0, 1.0], [2.0, 3.0]) for name in lines}
+    drawn = plots.curves(lines, axis="error", bands=bands).axes[0].get_lines()
+    brightness = [sum(mpl.colors.to_rgb(line.get_color())) for line in drawn]
+    assert brightness == sorted(brightness, reverse=True)
+    assert min(np.diff(brightness[::-1])) > 0.5
+    plain = plots.curves(lines, axis="error").axes[0].get_lines()
+    assert len({line.get_color() for line in plain}) == 1

@@ -31,8 +31,7 @@ WIDTH = 9.0  # inches, of a figure that fills the page
 DOTS_PER_INCH = 144  # of the stored image
 _SHOWN_PER_INCH = 96  # of the image on a page: sharp on any screen
 SIDE = 28  # pixels
-LEGEND_LINE = 0.22  # inches, of a legend
-
+LEGEND_LINE = 0.22  # inches, of a line in a legend
 
 # Others take what the palette has left.
 _COLORS = {
@@ -53,8 +52,6 @@ _COLORS = {
     "test images (thin line)": PALETTE[6],
     "zero": PALETTE[6],
 }
-
-
 _LINES = ("o-", "s--", "^:", "D-.")  # of lines of one colour, in their order
 
 

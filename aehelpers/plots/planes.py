@@ -34,8 +34,6 @@ _CLASS_COLORS = (
     "#EE3377",
     "#222222",
 )
-
-
 _LOUD = PALETTE[:3]
 _YELLOW = "#F0E442"  # the palette's own, for frames on black; too pale on white
 
