@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from docs import formulas, slides
 from docs.lesson import lessons
 from tests.browser.chromium import browser
+
+pytest.importorskip("sphinx", reason="needs Sphinx (the extra `docs`)")
+from docs import formulas, slides
 
 needs_katex = pytest.mark.skipif(
     not (formulas.KATEX.is_dir() and shutil.which("node")), reason="needs Node and KaTeX"
