@@ -16,6 +16,7 @@ __all__ = [
     "check_labels",
     "check_mapping",
     "check_number",
+    "check_plain",
     "check_same_shape",
     "did_you_mean",
     "is_int",
@@ -59,6 +60,7 @@ def as_real(shape, /, **argument):
     NaN and infinity are taken.
     """
     ((name, values),) = argument.items()
+    check_plain(**argument)
     try:
         array = np.asarray(values)
     except ValueError:  # rows of several lengths
@@ -70,6 +72,13 @@ def as_real(shape, /, **argument):
         got = f"{array.dtype} of shape {array.shape}"
         raise ValueError(f"{name} must be real numbers of shape ({form}), got {got}")
     return array
+
+
+def check_plain(**arguments):
+    """Raise ValueError for the first argument that is a masked array, whose mask would be lost."""
+    for name, values in arguments.items():
+        if np.ma.isMaskedArray(values):
+            raise ValueError(f"{name} must be a plain array, got a masked one")
 
 
 def check_same_shape(a, b):
@@ -101,6 +110,7 @@ def did_you_mean(value, allowed):
 
 def check_finite(**arrays):
     """Raise ValueError for the first array that holds NaN or infinity."""
+    check_plain(**arrays)
     for name, array in arrays.items():
         finite = np.isfinite(np.asarray(array))
         if not finite.all():
@@ -144,8 +154,7 @@ def check_images(images, *, loosely=False, name="images"):
     ValueError
         If the shape is another, or a value is NaN or out of range.
     """
-    if np.ma.isMaskedArray(images):
-        raise ValueError(f"{name} must be a plain array, got a masked one")
+    check_plain(**{name: images})
     images = np.asarray(images)
     if images.dtype.kind not in "buif":
         raise ValueError(f"{name} must be an array of numbers, got {images.dtype} values")
@@ -164,6 +173,7 @@ def check_images(images, *, loosely=False, name="images"):
 
 def check_labels(labels, n_labels, n_classes):
     """Labels as an array, or ValueError unless they are `n_labels` ints below `n_classes`."""
+    check_plain(labels=labels)
     labels = np.asarray(labels)
     fits = labels.shape == (n_labels,) and labels.dtype.kind in "iu"
     if not (fits and ((labels >= 0) & (labels < n_classes)).all()):

@@ -18,7 +18,7 @@ import ipywidgets
 import numpy as np
 from PIL import Image
 
-from aehelpers._checks import as_real, check_images, check_int, check_labels
+from aehelpers._checks import as_real, check_images, check_int, check_labels, check_mapping
 from aehelpers.plots import class_colors
 
 __all__ = ["Absent", "fill_in", "is_live", "plane", "sliders"]
@@ -92,6 +92,7 @@ def sliders(render, *, title="", **controls):
 
     def update(_=None):
         rows = render(**{name: one.value for name, one in inputs.items()})
+        check_mapping(**{"what render returns": rows})
         shown.value = "".join(_row(label, images) for label, images in rows.items())
 
     def reset(_):
@@ -158,6 +159,9 @@ def fill_in(rbm, images, *, title="", sweeps=60, chains=20):
     chains : int
         Over so many chains the mean is taken, unless one is asked for.
     """
+    attributes = "components_", "intercept_hidden_", "intercept_visible_"
+    if not all(hasattr(rbm, name) for name in attributes):
+        raise ValueError(f"rbm must be fitted, with {', '.join(attributes)}, got {rbm!r:.100}")
     images = check_images(images)
     check_int(2, sweeps=sweeps)
     check_int(1, chains=chains)
@@ -172,6 +176,7 @@ def fill_in(rbm, images, *, title="", sweeps=60, chains=20):
     at = ipywidgets.IntSlider(0, min=0, max=sweeps, description="sweep")
     ipywidgets.jslink((play, "value"), (at, "value"))
     state, rng = {}, np.random.default_rng(0)
+    means = getattr(rbm, "pixel_means_", _sigmoid(rbm.intercept_visible_))
 
     def restart(_=None):
         state.clear()
@@ -184,7 +189,7 @@ def fill_in(rbm, images, *, title="", sweeps=60, chains=20):
             return
         if not state:
             pixels = np.frombuffer(pad.pixels, np.uint8) / 255
-            noise = rng.random((number.value, known.size)) < rbm.pixel_means_
+            noise = rng.random((number.value, known.size)) < means
             state.update(visible=np.where(known, pixels, noise), total=0.0, n=0)
         state["visible"], p = clamped_sweep(rbm, state["visible"], known, rng)
         if change.new > sweeps // 2:
@@ -224,14 +229,14 @@ def fill_in(rbm, images, *, title="", sweeps=60, chains=20):
 
 def clamped_sweep(rbm, visible, known, rng):
     """One Gibbs sweep in NumPy with the known pixels held; new states, and their p(v | h)."""
-
-    def sigmoid(s):
-        return 1 / (1 + np.exp(-s))
-
-    hidden = sigmoid(visible @ rbm.components_.T + rbm.intercept_hidden_)
+    hidden = _sigmoid(visible @ rbm.components_.T + rbm.intercept_hidden_)
     hidden = rng.random(hidden.shape) < hidden
-    p = sigmoid(hidden @ rbm.components_ + rbm.intercept_visible_)
+    p = _sigmoid(hidden @ rbm.components_ + rbm.intercept_visible_)
     return np.where(known, visible, rng.random(p.shape) < p), p
+
+
+def _sigmoid(s):
+    return 1 / (1 + np.exp(-s))
 
 
 def _row(label, images, zoom=_ZOOM):

@@ -208,14 +208,22 @@ def graded(lesson, name, quiz):
 
 
 def _with_marks(solution, start):
-    """The functions that a start begins, with their bodies between nbgrader's marks."""
+    """The functions that a start begins, with their bodies between nbgrader's marks.
+
+    What a start gives with a mistake in it is corrected below, between marks of its own.
+    """
     head, _ = _split(start)
-    name = [*_functions(start)][-1]
-    lines, function = solution.splitlines(), _functions(solution)[name]
-    body = lines[function.body[0].lineno - 1 : function.end_lineno]
+    *given, name = begun = _functions(start)
+    lines, written = solution.splitlines(), _functions(solution)
+    body = lines[written[name].body[0].lineno - 1 : written[name].end_lineno]
     body = [line for line in body if not line.strip() or line not in head]  # stands there already
-    indent = " " * function.body[0].col_offset
-    return "\n".join([*head, f"{indent}### BEGIN SOLUTION", *body, f"{indent}### END SOLUTION"])
+    indent = " " * written[name].body[0].col_offset
+    made = [*head, f"{indent}### BEGIN SOLUTION", *body, f"{indent}### END SOLUTION"]
+    for other in given:
+        if ast.dump(begun[other]) != ast.dump(written[other]):
+            right = ast.get_source_segment(solution, written[other])
+            made += ["", "", "### BEGIN SOLUTION", right, "### END SOLUTION"]
+    return "\n".join(made)
 
 
 def _with_hidden(check):

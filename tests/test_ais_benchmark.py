@@ -53,7 +53,7 @@ def test_weights_that_are_refused(tmp_path, arrays, sentence):
 def test_a_method_is_judged_by_its_errors_and_that_of_the_reference(monkeypatch):
     """Runs 0, 3, 5 and 30 off; the last has warned. Both errors: 2 beside √3 are √7."""
     runs = [(10.0, 2.0, False), (13.0, 2.0, False), (15.0, 2.0, False), (40.0, 2.0, True)]
-    monkeypatch.setitem(ais.METHODS, "known", lambda rbm, means, seed: runs[seed])
+    monkeypatch.setitem(ais.METHODS, "known", lambda rbm, images, seed: runs[seed])
     row = ais.repeat("known", None, None, (10.0, 3**0.5), 4)
     assert (row["bias"], row["stated error"], row["warned"]) == (9.5, 2, 0.25)
     assert row["spread"] == pytest.approx(np.std([10, 13, 15, 40], ddof=1))
@@ -64,7 +64,7 @@ def test_a_method_is_judged_by_its_errors_and_that_of_the_reference(monkeypatch)
 
 def test_the_peer_is_right_where_all_is_known(rng):
     rbm = small_rbm(rng, 12, 6, scale=0.5)
-    log_z, error, warned = ais.straight(rbm, np.full(12, 0.5), 0, n_betas=200)
+    log_z, error, warned = ais.straight(rbm, np.full((1, 12), 0.5), 0, n_betas=200)
     assert log_z == pytest.approx(rbm_exact.log_partition_exact(rbm), abs=4 * error)
     assert not warned
 

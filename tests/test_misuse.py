@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from aehelpers import measures, models, plots, widgets
+from aehelpers import data, measures, models, plots, widgets
 from aehelpers.models import VAE, Autoencoder, vae_bounds
+from aehelpers.runner import batch
 
 X = np.random.default_rng(0).random((60, 16), np.float32)
 IMAGES = np.random.default_rng(1).random((5, 784), np.float32)
@@ -76,12 +77,96 @@ def test_sparse_images_are_refused(kind, method):
         (lambda: plots.architecture("x"), "models must have an encoder"),
         (lambda: widgets.sliders(lambda a: {}, a=(1, 0, 0.1, 0.5)), "a must have low ≤ start"),
         (lambda: widgets.sliders(lambda a: {}, a=(0, 1, 0, 0.5)), "a must have low ≤ start"),
+        (lambda: plots.image_rows({"a": IMAGES[0]}), r"\(n, 784\), got \(784,\)"),
+        (lambda: data.sources.fetch("mnist-sample"), "name must be one of mnist, fashion-mnist"),
+        (lambda: batch.plan(["a.ipynb"]), "requests must be pairs of a notebook and a dict"),
+        (lambda: batch.plan("a.ipynb"), "requests must be pairs of a notebook and a dict"),
+        (lambda: batch.plan([("a.ipynb", 3)]), "requests must be pairs of a notebook and a dict"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(call, sentence):
     with pytest.raises(ValueError, match=sentence) as error:
         call()
     assert "\n" not in str(error.value)
+
+
+MASKED = np.ma.masked_greater(X, 0.5)
+RBM = models.RBM(2, n_iter=1, random_state=0).fit(X)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: measures.mean_by_class(MASKED[:, 0], [0] * 60),
+        lambda: measures.largest_relative_difference(X, MASKED),
+        lambda: measures.interpolate(MASKED[0], X[1], 3),
+        lambda: measures.measure_paths(MASKED.reshape(5, 12, 16), None),
+        lambda: plots.bars({"a": MASKED[:3, 0]}, list("xyz"), axis="v"),
+        lambda: plots.image_rows({"a": np.ma.masked_greater(IMAGES, 0.5)}),
+        lambda: RBM.complete(MASKED, X > 0.5),
+        lambda: models.RBM(2).fit(MASKED),
+        lambda: RBM.free_energy(MASKED),
+        lambda: models.RBM.from_parameters(MASKED[:2], [0, 0], np.zeros(16)),
+        lambda: compiled("VAE").decode(MASKED[:, :2]),
+        lambda: Autoencoder([2], n_pixels=16, output="linear").fit(MASKED, MASKED),
+    ],
+)
+def test_a_masked_array_is_refused_since_its_mask_would_be_lost(call):
+    with pytest.raises(ValueError, match="a plain array, got a masked one"):
+        call()
+
+
+@pytest.mark.parametrize("output", ["linear", "sigmoid"])
+def test_noise_is_not_put_on_images_that_it_would_clip(output):
+    model = Autoencoder([5], n_pixels=16, output=output, noise_level=0.1)
+    model.compile("sgd")
+    with pytest.raises(ValueError, match=r"images must lie in noise_range, \(0.0, 1.0\), got"):
+        model.fit(3 * X - 1, X, verbose=0)
+    wide = Autoencoder([5], n_pixels=16, output=output, noise_level=0.1, noise_range=(-1, 2))
+    wide.compile("sgd")
+    wide.fit(3 * X - 1, X, verbose=0)
+
+
+class Answers:
+    """A classifier that gives this for every image."""
+
+    def __init__(self, row):
+        self.row = np.array(row)
+
+    def predict(self, images):
+        return np.tile(self.row, (len(images),) + (1,) * self.row.ndim)
+
+
+@pytest.mark.parametrize("row", [[2.0, -1.0], [0.5, 0.2], [np.nan, 1.0], 3])
+def test_a_classifier_must_give_probabilities(row):
+    with pytest.raises(ValueError, match=r"what classifier\.predict gives must be"):
+        measures.measure_paths(X.reshape(5, 12, 16), Answers(row))
+
+
+def test_the_file_of_a_classifier_stays_in_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("AEHELPERS_CACHE", str(tmp_path / "cache"))
+    y = np.arange(60) % 2
+    models.image_classifier(data.Dataset("../../evil/x", X, y, X, y, ["a", "b"], "me"))
+    assert [p.name for p in tmp_path.iterdir()] == ["cache"]
+    (file,) = (tmp_path / "cache").rglob("*.h5")
+    assert file.parent.name == "classifiers"
+
+
+def test_nothing_is_left_in_the_cache_for_a_name_that_is_not_known(tmp_path, monkeypatch):
+    monkeypatch.setenv("AEHELPERS_CACHE", str(tmp_path))
+    with pytest.raises(ValueError, match="name must be one of"):
+        data.sources.fetch("../mnist")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_live_control_says_what_it_needs(monkeypatch):
+    with pytest.raises(ValueError, match="rbm must be fitted"):
+        widgets.fill_in(None, IMAGES)
+    with pytest.raises(ValueError, match="rbm must be fitted"):
+        widgets.fill_in(models.RBM(), IMAGES)
+    monkeypatch.setenv("AEHELPERS_WIDGETS", "live")
+    with pytest.raises(ValueError, match="what render returns must be a dict"):
+        widgets.sliders(lambda a: IMAGES, a=(0, 4, 1, 0))
 
 
 def test_classes_may_be_a_list():

@@ -7,7 +7,14 @@ In NumPy, once for each image. The noise that a model draws anew in every epoch 
 import numpy as np
 from scipy.special import ndtr
 
-from aehelpers._checks import as_generator, check_choice, check_images, check_int, check_number
+from aehelpers._checks import (
+    as_generator,
+    check_choice,
+    check_images,
+    check_int,
+    check_number,
+    check_plain,
+)
 
 __all__ = [
     "NOISE_KINDS",
@@ -224,6 +231,7 @@ def observed_part(images, observed):
         If shapes or types disagree, a value is out of range, or an image has no
         observed pixel.
     """
+    check_plain(images=images)
     if np.ndim(images) != 2:
         raise ValueError(f"images must have shape (n, n_pixels), got {np.shape(images)}")
     observed = check_mask(observed, np.shape(images))

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from aehelpers import _progress
+from aehelpers._checks import check_choice
 from aehelpers._files import replacing
 
 __all__ = [
@@ -187,9 +188,12 @@ def fetch(name, *, say=print):
 
     Raises
     ------
+    ValueError
+        For another name.
     OSError
         If the cache cannot be written, or no mirror has a file.
     """
+    check_choice(FILES, name=name)
     folder = cache_folder() / name
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from aehelpers._checks import (
     check_int,
     check_labels,
     check_number,
+    check_plain,
     check_same_shape,
 )
 
@@ -221,6 +222,7 @@ def dead_units(activations):
 
 def largest_relative_difference(values, reference):
     """max |a − b| / max |b|, of two arrays of one shape."""
+    check_plain(values=values, reference=reference)
     values, reference = np.asarray(values, np.float64), np.asarray(reference, np.float64)
     check_same_shape(values, reference)
     check_int(1, **{"the number of values": values.size})

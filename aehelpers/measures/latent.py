@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from aehelpers._checks import as_real, check_choice, check_finite, check_int
+from aehelpers._checks import as_real, check_choice, check_finite, check_int, check_plain
 
 __all__ = ["interpolate", "plane_grid", "point_in_plane"]
 
@@ -31,6 +31,7 @@ def interpolate(a, b, steps, kind="linear"):
         If the codes are of different sizes, not finite or equal, or, for "spherical", one is 0 or
         they point in opposite directions.
     """
+    check_plain(a=a, b=b)
     a, b = np.asarray(a), np.asarray(b)
     if a.dtype.kind not in "buif" or b.dtype.kind not in "buif":
         raise ValueError(f"both codes must be real numbers, got {a.dtype} and {b.dtype}")

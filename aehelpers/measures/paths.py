@@ -6,7 +6,14 @@ import numpy as np
 from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
 
-from aehelpers._checks import as_generator, as_real, check_images, check_int, check_number
+from aehelpers._checks import (
+    as_generator,
+    as_real,
+    check_images,
+    check_int,
+    check_number,
+    check_plain,
+)
 
 __all__ = [
     "PathMeasures",
@@ -147,6 +154,7 @@ def measure_paths(paths, classifier, x_train=None):
     -------
     PathMeasures
     """
+    check_plain(paths=paths)
     paths = np.asarray(paths, np.float32)
     if paths.ndim != 3 or paths.shape[1] < 3:
         raise ValueError(
@@ -156,7 +164,7 @@ def measure_paths(paths, classifier, x_train=None):
     check_images(paths.reshape(-1, paths.shape[2]), loosely=True, name="paths")
     between = paths[:, 1:-1].reshape(-1, paths.shape[2])
     shape = len(paths), paths.shape[1] - 2
-    probabilities = classifier.predict(between)
+    probabilities = _probabilities(classifier, between)
     nearest = None
     if x_train is not None:
         nearest = nearest_distance(between, x_train).reshape(shape)
@@ -166,6 +174,14 @@ def measure_paths(paths, classifier, x_train=None):
         np.linalg.norm(np.diff(paths, axis=1), axis=2),
         nearest,
     )
+
+
+def _probabilities(classifier, images):
+    what = "what classifier.predict gives"
+    given = as_real((len(images), "n"), **{what: classifier.predict(images)})
+    if not ((given >= 0).all() and np.allclose(given.sum(1), 1, atol=1e-3)):  # also where it is NaN
+        raise ValueError(f"{what} must be probabilities, got rows like {given[0]}")
+    return given
 
 
 def nearest_distance(images, x_train):

@@ -125,9 +125,11 @@ class Autoencoder(EpochFit, keras.Model):
         Raises
         ------
         ValueError
-            If there are no targets, or the output is a sigmoid and they lie outside [0, 1].
+            If there are no targets, the output is a sigmoid and they lie outside [0, 1], or
+            images under noise lie outside `noise_range`.
         """
         self._check_pair(x, y)
+        self._check_range(first_batch(x)[0])
         held_out = kwargs.get("validation_data")
         if held_out is not None:
             self._check_pair(*(held_out[:2] if isinstance(held_out, (tuple, list)) else [held_out]))
@@ -160,6 +162,18 @@ class Autoencoder(EpochFit, keras.Model):
                 raise ValueError("images must be at least one, got none")
             if hasattr(targets, "__array__"):
                 check_images(targets, name="y")
+
+    def _check_range(self, images):
+        """Refuse images of which noise would clip more than a rounding error."""
+        (low, high), is_array = self.noise_range, hasattr(images, "__array__")
+        if self.noise_level and is_array and np.size(images):
+            least, most = np.min(images), np.max(images)
+            slack = 1e-6 * max(1, abs(low), abs(high))
+            if least < low - slack or most > high + slack:
+                raise ValueError(
+                    f"images must lie in noise_range, {self.noise_range}, got values from "
+                    f"{least:g} to {most:g}: noise is clipped to it"
+                )
 
     def train_batch(self, data, *, compiled):
         """Take one step from images under noise, if there is any, to the targets."""

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import random
+import re
 
 import numpy as np
 
@@ -52,7 +53,8 @@ def image_classifier(dataset):
     )
     digest = hashlib.sha256(np.ascontiguousarray(dataset.x_train))
     digest.update(np.ascontiguousarray(dataset.y_train))
-    name = f"{dataset.name}-{_VERSION}-{digest.hexdigest()[:16]}.weights.h5"
+    images = re.sub(r"[^\w-]", "_", str(dataset.name))  # no part of a path
+    name = f"{images}-{_VERSION}-{digest.hexdigest()[:16]}.weights.h5"
     path = sources.cache_folder() / "classifiers" / name
     rate = cosine_schedule(len(dataset.x_train), *_SETTINGS, peak=0.003)
     optimizer, loss = keras.optimizers.Adam(rate), "sparse_categorical_crossentropy"

@@ -27,7 +27,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names, check_is_fitted, validate_data
 
 from aehelpers import _progress
-from aehelpers._checks import as_real, check_finite, check_images, check_int
+from aehelpers._checks import as_real, check_finite, check_images, check_int, check_plain
 from aehelpers.data import corruption
 from aehelpers.models import gibbs
 from aehelpers.models._backend import tf
@@ -550,10 +550,12 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             Of the estimator, for further training.
         """
         arrays = {
-            "components": np.asarray(components, np.float32),
-            "intercept_hidden": np.asarray(intercept_hidden, np.float32),
-            "intercept_visible": np.asarray(intercept_visible, np.float32),
+            "components": components,
+            "intercept_hidden": intercept_hidden,
+            "intercept_visible": intercept_visible,
         }
+        check_plain(**arrays)
+        arrays = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
         if pixel_means is None:
             pixel_means = expit(arrays["intercept_visible"])
         arrays["pixel_means"] = np.asarray(pixel_means, np.float32)
@@ -572,6 +574,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _check_images(self, X, *, reset, dtype=np.float32, name="X"):
         """`X` as a dense array of finite values in [0, 1]."""
+        check_plain(**{name: X})
         X = validate_data(self, X, accept_sparse="csr", dtype=dtype, reset=reset)
         X = X.toarray() if issparse(X) else X
         low, high = X.min(), X.max()

@@ -20,6 +20,7 @@ from aehelpers._checks import (
     check_images,
     check_int,
     check_number,
+    check_plain,
 )
 from aehelpers._files import replacing
 from aehelpers.models._backend import keras, tf
@@ -324,6 +325,7 @@ class VAE(EpochFit, keras.Model):
 
     def decode(self, codes):
         """The means of p(x | z), shape (n, n_pixels): probabilities of a Bernoulli decoder."""
+        check_plain(codes=codes)
         codes = np.asarray(codes, np.float32)
         if codes.ndim != 2 or codes.shape[1] != self.latent_dim or not len(codes):
             raise ValueError(f"codes must have shape (n, {self.latent_dim}), got {codes.shape}")

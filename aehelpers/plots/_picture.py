@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from aehelpers._checks import check_images
+from aehelpers._checks import check_images, check_plain
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLE = {
@@ -105,6 +105,7 @@ def figure(draw):
 
 def checked_images(images):
     """Images, checked but for missing pixels, which are NaN."""
+    check_plain(images=images)
     images = np.asarray(images)
     if images.ndim != 2 or images.shape[1] != SIDE**2:
         raise ValueError(f"images must have shape (n, {SIDE**2}), got {images.shape}")

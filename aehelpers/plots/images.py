@@ -46,6 +46,7 @@ def image_rows(rows, *, titles=None):
         One over each column.
     """
     check_mapping(rows=rows)
+    rows = {label: checked_images(images) for label, images in rows.items()}
     counts = {label: len(images) for label, images in rows.items()}
     if len(set(counts.values())) != 1:
         raise ValueError(f"rows must hold equally many images, got {counts}")

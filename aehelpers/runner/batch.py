@@ -25,6 +25,8 @@ from aehelpers.runner.table import Row, collect
 
 __all__ = ["ParameterError", "collect", "perform", "plan", "refresh", "run", "sweep"]
 
+_PAIRS = "pairs of a notebook and a dict of parameters"
+
 MEMORY_OF_A_RUN = 3.5e9  # bytes; the largest notebook takes 3.2 GB
 logger = logging.getLogger(__name__)
 
@@ -112,7 +114,12 @@ def plan(requests, *, states=None):
         None twice.
     """
     drafts = []
-    for notebook, given in requests:
+    for request in requests:
+        if not (isinstance(request, (list, tuple)) and len(request) == 2):
+            raise ValueError(f"requests must be {_PAIRS}, got {request!r:.100}")
+        notebook, given = request
+        if not isinstance(given, dict):
+            raise ValueError(f"requests must be {_PAIRS}, got {given!r} for {notebook}")
         notebook = NotebookFile.read(notebook)
         own = {name: one.default for name, one in notebook.parameters.items()}
         given = parameters.check(notebook, given)

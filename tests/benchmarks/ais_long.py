@@ -47,10 +47,11 @@ def train(path):
 
     arrays = {}
     for name, (_, dataset, estimator) in ais.MACHINES.items():
-        if estimator.n_components > 20:
-            rbm, means = ais.train(dataset, estimator)
-            images = data.binarize(data.load(dataset).x_train[:5_000], 0)
-            parts = rbm.components_, rbm.intercept_hidden_, rbm.intercept_visible_, means, images
+        if name in ais.LARGE:
+            rbm, images = ais.train(dataset, estimator)
+            binary = data.binarize(images[:5_000], 0)
+            biases = rbm.intercept_hidden_, rbm.intercept_visible_
+            parts = rbm.components_, *biases, images.mean(0), binary
             named = zip(("W", "b", "a", "means", "images"), parts, strict=True)
             arrays |= {f"{name}|{part}": np.float32(array) for part, array in named}
     np.savez_compressed(path, **arrays)
