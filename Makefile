@@ -10,7 +10,7 @@ KATEX := 0.19.1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-classroom test-site colab stress golden regress refresh links lab handouts slides bench lint clean
+.PHONY: help setup run test test-classroom test-site colab stress golden regress refresh links lab handouts slides site bench lint clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,7 +57,7 @@ regress: $(READY)  ## re-run the notebooks with their own settings on the full d
 
 refresh: $(READY)  ## run the notebooks, store their outputs in place and their models in docs/
 	$(VENV)/bin/aehelpers run --in-place --models build/models $(ARGS)
-	$(RUN) docs/export_models.py build/models docs/models
+	$(RUN) -m docs.export_models build/models docs/models
 	$(RUN) tests/notebooks/make_golden.py
 
 links: $(READY)  ## write the launch links anew, from the address in pyproject.toml
@@ -69,6 +69,9 @@ handouts: $(READY)  ## students' and instructors' versions and an nbgrader cours
 slides: $(VENV)/docs-ready build/node_modules/katex  ## a deck of slides for each lesson, into build/slides
 	@$(RUN) -m docs.slides build/slides
 
+site: $(VENV)/docs-ready build/node_modules/katex  ## the web site from the executed notebooks, into build/site/html
+	@$(RUN) -m docs.site build/site
+
 $(VENV)/docs-ready: $(READY)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,docs,browser]'
 	@touch $@
@@ -78,7 +81,7 @@ build/node_modules/katex:
 	@command -v npm >/dev/null || { echo "formulas need Node and npm; on Debian: apt install nodejs npm" >&2; exit 1; }
 	@mkdir -p build && npm install --silent --no-save --no-package-lock --prefix build katex@$(KATEX)
 
-test-site: $(VENV)/docs-ready  ## the live controls and the slides in a real browser
+test-site: $(VENV)/docs-ready  ## the web site, the slides and the live controls in a real browser
 	@$(MAKE) --no-print-directory build/node_modules/katex || echo "SKIPPED: what needs formulas"
 	$(RUN) -m pytest tests/browser -m browser -rs $(ARGS)
 

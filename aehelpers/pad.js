@@ -19,13 +19,14 @@ class Surface {
    * @param {number} size of the square, in CSS pixels
    */
   constructor(parent, label, size = 280) {
-    const attributes = { width: size, height: size, tabindex: 0, role: "application" };
+    const attributes = { width: 2 * size, height: 2 * size, tabindex: 0, role: "application" }; // sharp on any screen
     this.canvas = add(parent, "canvas", { ...attributes, "aria-label": label });
-    this.canvas.style.cssText = "touch-action:none;max-width:100%;border:1px solid #888;cursor:crosshair";
+    this.canvas.style.cssText = `width:${size}px;max-width:100%;touch-action:none;border:1px solid #888;cursor:crosshair`;
     this.live = add(parent, "div", { "aria-live": "polite" });
     this.live.style.cssText = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)";
     this.size = size;
     this.context = this.canvas.getContext("2d");
+    this.context.scale(2, 2);
     this.canvas.addEventListener("pointerdown", (event) => {
       this.canvas.setPointerCapture(event.pointerId);
       this.canvas.focus({ preventScroll: true });
@@ -33,8 +34,10 @@ class Surface {
     });
     this.canvas.addEventListener("pointermove", (event) => {
       if (event.buttons) this.move(...this.place(event));
+      else this.hover(...this.place(event));
     });
-    this.canvas.addEventListener("pointerup", () => this.end());
+    for (const end of ["pointerup", "pointercancel"]) this.canvas.addEventListener(end, () => this.end());
+    this.canvas.addEventListener("pointerleave", () => this.leave());
     this.canvas.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
       const isBrush = event.key === " " || event.key === "Enter";
@@ -56,6 +59,8 @@ class Surface {
     this.move(x, y);
   }
   move() {}
+  hover() {}
+  leave() {}
   end() {}
   press() {}
   step() {}
@@ -166,10 +171,17 @@ class DrawingPad extends Surface {
 
 /** The plane of two code units, with the codes of images as dots, and a point to move. */
 class Plane extends Surface {
-  /** @param {() => void} onChange called when the point has moved */
-  constructor(parent, { label = "Plane of codes", size = 320, low = [-3, -3], high = [3, 3], onChange = () => {} } = {}) {
+  /**
+   * @param {() => void} onChange called when the point has moved
+   * @param {() => boolean} follows whether the point follows a pointer that is not pressed
+   */
+  constructor(
+    parent,
+    { label = "Plane of codes", size = 320, low = [-3, -3], high = [3, 3], onChange = () => {}, follows = () => false } = {},
+  ) {
     super(parent, `${label}. Arrow keys move the point, with shift in larger steps.`, size);
-    Object.assign(this, { low, high, onChange, dots: [], names: null });
+    Object.assign(this, { low, high, onChange, follows, dots: [], withNames: false });
+    Object.assign(this, { kept: null, background: null }); // the point to go back to; a canvas
     this.point = low.map((value, k) => (value + high[k]) / 2);
     this.draw();
   }
@@ -186,12 +198,33 @@ class Plane extends Surface {
     this.draw();
   }
 
+  /** The code at a place of the canvas. */
+  at(x, y) {
+    return [x, 1 - y].map((share, k) => this.low[k] + share * (this.high[k] - this.low[k]));
+  }
+
   move(x, y) {
-    this.moveTo([x, 1 - y].map((share, k) => this.low[k] + share * (this.high[k] - this.low[k])));
+    this.kept = null;
+    this.moveTo(this.at(x, y));
+    this.onChange();
+  }
+
+  hover(x, y) {
+    if (!this.follows()) return;
+    this.kept ??= this.point;
+    this.moveTo(this.at(x, y));
+    this.onChange();
+  }
+
+  leave() {
+    if (!this.kept) return;
+    this.moveTo(this.kept);
+    this.kept = null;
     this.onChange();
   }
 
   step(dx, dy, isLarge) {
+    this.kept = null;
     const length = (this.high[0] - this.low[0]) / (isLarge ? 12 : 60);
     this.moveTo([this.point[0] + dx * length, this.point[1] - dy * length]);
     this.live.textContent = this.point.map((value) => value.toFixed(2)).join(", ");
@@ -208,6 +241,7 @@ class Plane extends Surface {
     const { context, size } = this;
     context.fillStyle = "#ffffff";
     context.fillRect(0, 0, size, size);
+    if (this.background) context.drawImage(this.background, 0, 0, size, size);
     context.font = "10px sans-serif";
     for (const [x, y, colour, name] of this.dots) {
       const [left, top] = this.onCanvas([x, y]);

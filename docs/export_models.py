@@ -1,6 +1,6 @@
 """Write the weights of trained models for pages that run them: half precision and JSON.
 
-    python docs/export_models.py FOLDER_OF_SAVED_MODELS docs/models
+    python -m docs.export_models FOLDER_OF_SAVED_MODELS docs/models
 
 For each `FOLDER/NOTEBOOK/MODEL.keras` this makes `NOTEBOOK-MODEL.bin`, the weights as
 float16, little-endian, one after another, and `NOTEBOOK-MODEL.json`, which says of each layer
@@ -20,9 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from aehelpers.models import keras
-from aehelpers.runner import batch
+from docs.lesson import NOTEBOOKS, Lesson
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 DECODED_ONLY = ("06_vae_manifold", "07_latent_plane_156", "08_vae_elbo_tradeoff")  # by the pages
 
 
@@ -35,11 +34,10 @@ def main(source, target):
 
 def export(path, target, parts, arrays):
     """Write what a saved model consists of as `target`.bin and `target`.json."""
-    (run,) = batch.plan([(NOTEBOOKS / f"{path.parent.name}.ipynb", {})], states=dict.fromkeys)
     weights = np.concatenate([array.ravel() for array in arrays])
     if not np.abs(weights).max() < np.finfo(np.float16).max:
         raise ValueError(f"{path} has weights that float16 cannot hold")
-    about = {"run": run.name, "parts": parts}
+    about = {"run": Lesson(NOTEBOOKS / f"{path.parent.name}.ipynb").run, "parts": parts}
     codes = path.with_name("codes.csv")
     if codes.exists():
         about["codes"] = np.loadtxt(codes, delimiter=",", skiprows=1).tolist()

@@ -13,6 +13,7 @@ from docutils import nodes
 
 SCRIPT = Path(__file__).with_name("formulas.js")
 KATEX = Path(__file__).parents[1] / "build" / "node_modules" / "katex"
+JOINER = "\u2060"  # no line begins with the comma after a formula
 SCROLLS = '<div class="formula" tabindex="0">{}</div>'  # by keys, too, where it is too wide
 
 
@@ -37,6 +38,9 @@ def replace_formulas(app, doctree, name):
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
     for node, (_, is_block), page in zip(found, formulas, pages, strict=True):
+        after = node.next_node(descend=False, siblings=True)
+        if isinstance(after, nodes.Text) and after[0] in ".,;:?!)":
+            page += JOINER
         node.replace_self(nodes.raw("", SCROLLS.format(page) if is_block else page, format="html"))
 
 

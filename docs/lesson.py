@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import hashlib
 import html
 import itertools
 import json
@@ -44,6 +45,17 @@ class Lesson:
     @property
     def cells(self):
         return self.notebook["cells"]
+
+    @property
+    def run(self):
+        """A name for the run whose outputs stand here: of its code, and of what it found."""
+        code = [
+            source(cell)
+            for cell in self.cells
+            if cell["cell_type"] == "code" and "install" not in cell["metadata"].get("tags", ())
+        ]
+        about = json.dumps([code, self.results], sort_keys=True)
+        return f"{self.path.stem}-{hashlib.sha256(about.encode()).hexdigest()[:12]}"
 
     @property
     def title(self):

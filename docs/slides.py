@@ -27,7 +27,7 @@ from docs.lesson import LessonError, lessons
 SOURCES = Path(__file__).parent / "decks"
 
 
-def main(target):
+def main(target, built=None):
     """Write the sources with everything filled in, and build the decks from them."""
     written = Path(target, "source")
     shutil.rmtree(written, ignore_errors=True)
@@ -41,10 +41,10 @@ def main(target):
         for name in figures:
             path = written / "figures" / f"{number}_{name}.png"
             path.write_bytes(lesson.figures[name][0])
-    index = "# Slides\n\n```{toctree}\n:glob:\n\n[0-9]*\n```\n"
+    index = "# Slides\n\n```{toctree}\n:glob:\n:titlesonly:\n\n[0-9]*\n```\n"
     (written / "index.md").write_text(index, encoding="utf-8")
     options = ["-b", "revealjs", "-c", str(SOURCES), "-q", "-W", "--keep-going"]
-    built = Path(target, "html")
+    built = built or Path(target, "html")
     subprocess.run([sys.executable, "-m", "sphinx", *options, written, built], check=True)
     print(f"{len(lessons())} decks: {built}/index.html")
 

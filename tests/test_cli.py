@@ -128,6 +128,16 @@ def test_dry_run_starts_and_writes_nothing(folder):
     assert sorted(path.name for path in folder.iterdir()) == ["notebooks"]
 
 
+def test_a_sweep_of_several_notebooks(folder):
+    write_notebook(folder / "notebooks" / "03_third.ipynb", "1", declaration="epochs: int = 9")
+    shown = aehelpers("sweep", "1", "3", "-g", "epochs=1,2", "--dry-run")
+    assert "4 runs" in shown.output
+    names = [line.split()[0][:8] for line in shown.output.splitlines()[1:5]]
+    assert names == ["01_first", "01_first", "03_third", "03_third"]
+    refused = aehelpers("sweep", "-g", "epochs=1,2", "--dry-run")  # all, of which one has none
+    assert "02_bare has no parameters" in refused.output
+
+
 def test_a_sweep_from_a_file(folder):
     (folder / "grid.yaml").write_text("epochs: [1, 2]\nnoise: 1e-3\nsizes: [[1], [2, 3]]\n")
     shown = aehelpers("sweep", "1", "-f", "grid.yaml", "--dry-run")
@@ -228,7 +238,6 @@ MALFORMED = [
     (["run", "1", "--output", "s3://bucket"], "s3://bucket cannot be listed: "),
     (["run", "1", "--scheduler", "nonsense"], "nonsense"),
     (["sweep", "1"], "a grid needs a parameter of 01_first with its values"),
-    (["sweep", "all", "-g", "epochs=1"], "a sweep is of one notebook, got all"),
     (["sweep", "1", "-g", "epochs="], "the grid of epochs is empty"),
     (["sweep", "1", "-g", "epochs=1,,2"], "the grid of epochs must be values, got '1,,2'"),
     (["sweep", "1", "-g", "epochs=5:0"], "the grid of epochs has 0 values: 5:0"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import erf
 
 from aehelpers.models import RBM, VAE, Autoencoder
 
@@ -15,6 +16,7 @@ ACTIVATIONS = {
     "relu": lambda x: np.maximum(x, 0),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "tanh": np.tanh,
+    "gelu": lambda x: x / 2 * (1 + erf(x / np.sqrt(2))),
 }
 
 

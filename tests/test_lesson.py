@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from aehelpers import report
 from docs.lesson import NOTEBOOKS, Lesson, LessonError, lessons
 from docs.slides import SOURCES, filled
 
@@ -46,6 +47,28 @@ def changed(tmp_path, change):
 def test_a_notebook_that_did_not_run_to_its_end_is_named(tmp_path, new, sentence):
     with pytest.raises(LessonError, match=f"04_bottleneck_sweep.ipynb: cell .* {sentence}"):
         Lesson(changed(tmp_path, lambda cell: cell.update(new)))
+
+
+def test_a_run_is_named_by_its_code_and_its_results(tmp_path):
+    def in_code(cell):
+        cell["source"] = [*cell["source"], "\n# other"]
+
+    runs = {Lesson(changed(tmp_path, change)).run for change in (lambda cell: None, in_code)}
+    notebook = json.loads(LESSONS["04"].path.read_text(encoding="utf-8"))
+    path = tmp_path / LESSONS["04"].path.name
+    for cell in notebook["cells"]:
+        cell["metadata"]["colour"] = "red"
+        if cell["cell_type"] == "markdown":
+            cell["source"] = ["Other words."]
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    assert {LESSONS["04"].run, Lesson(path).run} <= runs
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            for result in output.get("data", {}).get(report.MIME_TYPE, ()):
+                result["value"] = 7
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    assert Lesson(path).run not in runs
+    assert len(runs) == 2
 
 
 @pytest.mark.parametrize(

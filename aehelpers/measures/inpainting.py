@@ -77,8 +77,10 @@ def mean_image_completion(x_train, images, observed):
 def nearest_neighbours_completion(x_train, images, observed, *, n_neighbours=10, weights="uniform"):
     """Missing pixels from the mean of the training images nearest on the observed pixels.
 
-    Parameters and returns: see `mean_image_completion`, and
+    The other parameters, and what it returns: see `mean_image_completion`.
 
+    Parameters
+    ----------
     n_neighbours : int
     weights : "uniform" or "distance"
         A plain mean, or one with weights 1 / distance, as in scikit-learn's

@@ -167,7 +167,7 @@ def run_command(names, pairs, folder, file, in_place, models, **options):
 
 
 @main.command("sweep")
-@click.argument("name", metavar="NOTEBOOK")
+@click.argument("names", nargs=-1, metavar="[NOTEBOOK]...")
 @_option(
     "-g",
     "--grid",
@@ -180,16 +180,14 @@ def run_command(names, pairs, folder, file, in_place, models, **options):
 @_folder
 @_option("-f", "--file", metavar="FILE", help="YAML: parameters with lists of values, or runs.")
 @_batch_options
-def sweep_command(name, axes, pairs, folder, file, **options):
-    """Run a notebook for all combinations of values.
+def sweep_command(names, axes, pairs, folder, file, **options):
+    """Run notebooks, all of them unless some are named, for all combinations of values.
 
     For instance: aehelpers sweep 05 -g hidden_units=[20],[100] -g seed=0:5 --jobs 2
     """
     with _refusals():
-        paths = _chosen(folder, [name], options["output"])
-        if len(paths) != 1:
-            raise ValueError(f"a sweep is of one notebook, got {name}")
-        notebook = NotebookFile.read(paths[0])
+        paths = _chosen(folder, names, options["output"])
+        notebooks = [NotebookFile.read(path) for path in paths]
         given, grid = _split_pairs(pairs), _split_pairs(axes)
         if file is not None and axes:
             raise ValueError("a sweep is given by --grid or by --file, not by both")
@@ -198,9 +196,10 @@ def sweep_command(name, axes, pairs, folder, file, **options):
             if isinstance(grid, dict):
                 single = {key for key, value in grid.items() if not isinstance(value, list)}
                 given = {key: grid.pop(key) for key in single} | given
-        else:
-            grid = parameters.read_grid(notebook, grid)
-        requests = batch.sweep_requests(notebook, grid, given)
+        requests = []
+        for notebook in notebooks:
+            own = grid if file is not None else parameters.read_grid(notebook, grid)
+            requests += batch.sweep_requests(notebook, own, given)
     _perform(requests, **options)
 
 

@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import itertools
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -33,7 +34,7 @@ from aehelpers.models import (
 from aehelpers.models.vae_bounds import importance_weighted_bound
 from aehelpers.runner import batch
 from aehelpers.runner.notebook_file import find_notebooks
-from tests.benchmarks import ais, errors
+from tests.benchmarks import ais, errors, laboratory, site
 from tests.browser import chromium, controls
 from tests.small_notebooks import write_notebook
 
@@ -52,7 +53,7 @@ def main():
     if options.weights:
         options.only = "ais"
 
-    skipped = {"likelihood", "ais", "errors", "controls"}
+    skipped = {"likelihood", "ais", "errors", "controls", "laboratory", "site"}
     skipped |= {"notebooks"} if options.skip_notebooks else set()
     for section, measure in SECTIONS.items():
         if section == options.only or (options.only is None and section not in skipped):
@@ -141,6 +142,30 @@ def control_section(options):
     print(report.Table(head, [(n, f"{median:.0f}", f"{ninth:.0f}")]))
 
 
+def laboratory_section(options):
+    """Needs Chromium and Node: only when asked for."""
+    print("\nThe laboratory: a frame, from the event to the pixels")
+    if chromium.MISSING or shutil.which("node") is None:
+        print(f"skipped: needs {' and '.join(chromium.MISSING or ['the program node'])}")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        print(report.Table(laboratory.HEAD, laboratory.frames(Path(folder))))
+        rows, whence = laboratory.differences(Path(folder))
+    print(f"\nIts models; whole weights are {whence}")
+    print(report.Table(laboratory.DIFFERENCES, rows))
+
+
+def site_section(options):
+    """Needs Chromium, Sphinx, Node and KaTeX: only when asked for."""
+    print("\nThe web site")
+    if chromium.MISSING:
+        print(f"skipped: {chromium.REASON}")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        print(f"built in {site.build(folder):.0f} s")
+        print(report.Table(site.HEAD, site.first_views(folder)))
+
+
 def notebook_section(options):
     print("\nNotebooks with their defaults, kernel start included", flush=True)
     print(report.Table(("notebook", "seconds", "peak memory", "result"), run_notebooks()))
@@ -156,6 +181,8 @@ SECTIONS = {
     "ais": ais_section,
     "errors": error_section,
     "controls": control_section,
+    "laboratory": laboratory_section,
+    "site": site_section,
     "notebooks": notebook_section,
 }
 

@@ -2,9 +2,15 @@
 
 import pytest
 
-from tests.browser import chromium
+from tests.browser.chromium import MISSING, REASON, browser
 
-needs_browser = pytest.mark.skipif(bool(chromium.MISSING), reason=chromium.REASON)
+needs_browser = pytest.mark.skipif(bool(MISSING), reason=REASON)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as started:
+        yield started
 
 
 def pytest_collection_modifyitems(items):

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from docs.lesson import lessons
-from tests.browser.chromium import browser
 
 pytest.importorskip("sphinx", reason="needs Sphinx (the extra `docs`)")
 from docs import formulas, slides
@@ -23,12 +22,6 @@ def decks(tmp_path_factory):
     target = tmp_path_factory.mktemp("slides")
     slides.main(target)
     return Path(target, "html")
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as started:
-        yield started
 
 
 @needs_katex

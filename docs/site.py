@@ -1,0 +1,244 @@
+"""Make the web site from the executed notebooks; nothing is executed.
+
+    python -m docs.site build/site
+
+The sources, docs/site/*.md, are MyST Markdown in which a line may ask for something that
+stands elsewhere, so that nothing is kept in two places:
+
+- `@figure NUMBER NAME`: a figure of a notebook, made light;
+- `@cards`: a card for each lesson, in reading order;
+- `@lessons`: tables of contents of the lessons, by their kind;
+- `@measured FILE | COLUMN | ...`: a table of docs/measured, with these columns.
+
+A link to a file of the repository leads to the page that is made of the file, or to the
+repository.
+"""
+
+import csv
+import io
+import itertools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+from PIL import Image
+
+import aehelpers
+from docs import handouts, laboratory, slides
+from docs.launch import repository
+from docs.lesson import NOTEBOOKS, LessonError, lessons, source
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ROOT / "docs" / "site"
+MODELS = ROOT / "docs" / "models"
+MEASURED = ROOT / "docs" / "measured"
+COPIED = {  # under SOURCES
+    ROOT / "README.md": "README.md",
+    ROOT / "docs" / "teachers.md": "teachers.md",
+    NOTEBOOKS / "symbols.md": "notebooks/symbols.md",
+}
+LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)\s]+)(?=\))")
+CARDS = {  # the figure on the card of a lesson, and its part: left, top, right, bottom
+    "01": ("residuals", (14, 56, 940, 531)),
+    "02": ("different_digits", (70, 73, 1212, 583)),
+    "03": ("denoised", (120, 47, 1055, 483)),
+    "04": ("rebuilt_by_size", (123, 69, 1142, 523)),
+    "05": ("half_images", (142, 51, 1180, 505)),
+    "06": ("latent_scatter", (168, 177, 964, 539)),
+    "07": ("canvas_with_codes", (104, 560, 1010, 972)),
+    "08": ("samples_along_beta", (105, 47, 1115, 497)),
+    "09": ("drawn_by_machines", (181, 44, 1180, 486)),
+}
+
+
+def main(target):
+    """Write the sources with everything filled in, and build the pages from them."""
+    target, found = Path(target).resolve(), lessons()
+    check_models(found)
+    written, html = target / "source", target / "html"
+    for folder in (written, html):
+        shutil.rmtree(folder, ignore_errors=True)
+    write_sources(written, found)
+    options = ["-q", "-W", "--keep-going", "-d", target / "doctrees"]
+    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}  # the reference imports the models
+    command = [sys.executable, "-m", "sphinx", *options, written, html]
+    subprocess.run(command, check=True, cwd=ROOT, env=quiet)
+    slides.main(target / "slides", html / "slides")
+    (html / "handouts").mkdir()
+    for lesson in found.values():
+        name, notebook = lesson.path.stem, nbformat.read(lesson.path, as_version=4)
+        handout = handouts.student(notebook, name, handouts.questions(name))
+        nbformat.write(handout, html / "handouts" / lesson.path.name)
+    print(f"the web site: {html}/index.html")
+
+
+def check_models(found, folder=MODELS):
+    """Refuse weights that are not of the notebooks as they are."""
+    known = {lesson.run for lesson in found.values()}
+    for path in sorted(folder.glob("*.json")):
+        run = json.loads(path.read_text(encoding="utf-8"))["run"]
+        if run not in known:
+            raise LessonError(
+                f"{path.name} has the weights of {run}, and the notebook has changed since: "
+                "make refresh writes both anew"
+            )
+
+
+def write_sources(target, found):
+    """Everything that Sphinx reads, into a new folder."""
+    shutil.copytree(SOURCES, target)
+    laboratory.write(target / "_static")
+    (target / "figures").mkdir()
+    (target / "notebooks").mkdir()
+    for lesson in found.values():
+        shutil.copy(lesson.path, target / "notebooks")
+    for page in target.rglob("*.md"):
+        text = filled(page.read_text(encoding="utf-8"), found, target / "figures")
+        page.write_text(text, encoding="utf-8")
+    for path, page in COPIED.items():
+        text = with_links(path.read_text(encoding="utf-8"), path.parent)
+        (target / page).write_text(text, encoding="utf-8")
+
+
+def with_links(text, folder):
+    """The text of a file in this folder, with links that work on the site."""
+    (address, _), tag = repository(), f"v{aehelpers.__version__}"
+    pages = COPIED | {ROOT / "README.md": "lessons.md"}  # which has the table of the notebooks
+
+    def link(match):
+        path = Path(os.path.normpath(folder / match[1]))
+        if path.parent == NOTEBOOKS and path.suffix == ".ipynb":
+            return f"/notebooks/{path.name}"
+        if path in pages:
+            return f"/{pages[path]}"
+        return f"{address}/blob/{tag}/{path.relative_to(ROOT).as_posix()}"
+
+    return LINK.sub(link, text)
+
+
+def filled(text, found, figures):
+    """The Markdown of a page with everything in it; pictures are written to a folder."""
+
+    def figure(given):
+        number, name = given.split()
+        path, alt = light(found[number], name, figures, width=800)
+        return f"```{{image}} {path}\n:alt: {alt}\n```"
+
+    words = {
+        "cards": lambda _: cards(found, figures),
+        "figure": figure,
+        "lessons": lambda _: contents(found),
+        "measured": measured,
+    }
+    return re.sub(r"(?m)^@(\w+) ?(.*)$", lambda match: words[match[1]](match[2]), text)
+
+
+def slug(heading):
+    """How a link names a heading: `4 · Training` is 4-training."""
+    return re.sub(r"\W+", "-", heading.lower()).strip("-")
+
+
+def kinds():
+    """The numbers of the lessons of each kind, in the reading order of README.md."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (order,) = re.findall(r"to the hardest likelihood: (.*?)\. ", text)
+    return {kind: part.split(", ") for part, kind in re.findall(r"(\d[\d, ]+) \(([\w ]+)\)", order)}
+
+
+def contents(found):
+    """A table of contents for each kind of lesson."""
+    tables = []
+    for kind, numbers in kinds().items():
+        pages = "\n".join(f"notebooks/{found[number].path.stem}" for number in numbers)
+        caption = kind[0].upper() + kind[1:]
+        tables.append(f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{pages}\n```")
+    return "\n\n".join(tables)
+
+
+def cards(found, figures):
+    """A card for each lesson: picture, title, question, and what it takes."""
+    made = []
+    for number in itertools.chain(*kinds().values()):
+        lesson, (name, part) = found[number], CARDS[number]
+        computing, minutes, builds_on = needs(lesson)
+        path, alt = light(lesson, name, figures, part, width=640)
+        made.append(f"""::::{{grid-item-card}} {lesson.title}
+:link: notebooks/{lesson.path.stem}
+:link-type: doc
+:img-top: {path}
+:img-alt: {alt}
+
+{lesson.question}
+:::{{card-footer}}
+{computing} of computing · {minutes} minutes in class \\
+Builds on {builds_on}
+:::
+::::""")
+    return ":::::{grid} 1 2 3 3\n:gutter: 4\n\n" + "\n\n".join(made) + "\n:::::"
+
+
+def needs(lesson):
+    """What a lesson takes, of computing and in class, and builds on, as its first cell says."""
+    match = re.search(
+        r"\*\*Takes\*\* (.*?) of computing.*? and about (\d+) minutes in class"
+        r".*?\*\*Builds on\*\* (.*?)\. ",
+        source(lesson.cells[0]),
+    )
+    if not match:
+        raise LessonError(f"{lesson.path.name} does not say in its first cell what it takes")
+    return match.groups()
+
+
+def light(lesson, name, figures, part=None, *, width):
+    """A figure, or a part of it, as a small file: its path in the sources, and its text."""
+    if name not in lesson.figures:
+        raise LessonError(f"{lesson.path.name} has no figure {name!r}")
+    png, alt = lesson.figures[name]
+    image = Image.open(io.BytesIO(png)).convert("RGB").crop(part)
+    image.thumbnail((width, width))
+    path = figures / f"{lesson.path.stem[:2]}_{name}_{width}.webp"
+    image.save(path, quality=30, method=6)
+    return f"/figures/{path.name}", alt
+
+
+def measured(given):
+    """A committed table of measurements: what was written with it, and some of its columns."""
+    name, *columns = given.split(" | ")
+    text, about = (MEASURED / name).read_text(encoding="utf-8"), {}
+    if name.endswith(".csv"):
+        rows = list(csv.DictReader(io.StringIO(text)))
+    else:
+        about = json.loads(text)
+        rows = about.pop("rows")
+    lacking = set(columns) - rows[0].keys()
+    if lacking:
+        raise LessonError(f"docs/measured/{name} has no column {lacking.pop()!r}")
+    cells = [[shown(row[column]) for column in columns] for row in rows]
+    lines = [columns, ["---"] * len(columns), *cells]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    facts = " · ".join(f"{key}: {shown(value)}" for key, value in about.items())
+    return f"{facts}\n\n{table}"
+
+
+def shown(value):
+    """A value of a table in words, numbers with four digits."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {shown(one)}" for key, one in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    try:
+        return f"{float(value):.4g}".replace("-", "−")
+    except ValueError:
+        return value
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except LessonError as error:
+        raise SystemExit(str(error)) from None
