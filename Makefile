@@ -10,7 +10,7 @@ KATEX := 0.19.1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-classroom test-site colab stress golden regress refresh links lab handouts slides site bench lint clean
+.PHONY: help setup run test test-classroom test-site colab stress golden regress refresh links lab handouts slides site replicate bench lint clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,10 @@ site: $(VENV)/docs-ready build/node_modules/katex  ## the web site from the exec
 $(VENV)/docs-ready: $(READY)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,docs,browser]'
 	@touch $@
+
+replicate: $(READY)  ## every notebook with five seeds, on the full data (two hours; goes on where it stopped)
+	@$(VENV)/bin/aehelpers sweep -g seed=0:5 --output runs/replication $(ARGS)
+	@$(RUN) -m docs.replication runs/replication docs/measured/replication.csv
 
 # KaTeX makes HTML of formulas; it runs in Node.
 build/node_modules/katex:

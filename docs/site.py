@@ -211,7 +211,9 @@ def measured(given):
     name, *columns = given.split(" | ")
     text, about = (MEASURED / name).read_text(encoding="utf-8"), {}
     if name.endswith(".csv"):
-        rows = list(csv.DictReader(io.StringIO(text)))
+        lines = text.splitlines()
+        about = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# "))
+        rows = list(csv.DictReader(line for line in lines if not line.startswith("# ")))
     else:
         about = json.loads(text)
         rows = about.pop("rows")
