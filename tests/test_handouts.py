@@ -1,6 +1,7 @@
 """What is handed out: no solution in a student's version, gaps that say so, a course to grade."""
 
 import ast
+import re
 import runpy
 import sys
 
@@ -103,6 +104,18 @@ def test_the_answers_of_the_course_are_those_of_the_lesson(folder, path):
     for index in handouts["exercises"](lesson, path.stem):
         answer = by_id[f"{path.stem[:2]}-{index}"].source
         assert functions(answer) == functions(lesson.cells[index].source)
+
+
+@by_lesson
+def test_the_minutes_in_class_are_those_of_the_page_for_teachers(path):
+    page = (ROOT / "docs" / "teachers.md").read_text(encoding="utf-8")
+    part = page.partition(f"### {path.stem[:2]} · ")[2]
+    total, table = int(re.search(r"\((\d+) minutes\)", part)[1]), part.split("\n\n")[1]
+    assert sum(map(int, re.findall(r"(?m)^\| [^|]+ \| (\d+) \|", table))) == total
+    first = nbformat.read(path, 4).cells[0].source
+    said, parts = re.search(r"about (\d+) minutes in class(.*?)\. ", first).groups()
+    assert int(said) == 5 * round(total / 5)
+    assert not parts or sum(map(int, re.findall(r"(\d+) for", parts))) == int(said)
 
 
 def broken(change):
