@@ -27,18 +27,29 @@ class Surface {
     this.size = size;
     this.context = this.canvas.getContext("2d");
     this.context.scale(2, 2);
+    let pressed = null; // the pointer that was pressed here, and not elsewhere
     this.canvas.addEventListener("pointerdown", (event) => {
+      if (!event.isPrimary || event.button !== 0) return;
+      pressed = event.pointerId;
       this.canvas.setPointerCapture(event.pointerId);
       this.canvas.focus({ preventScroll: true });
       this.begin(...this.place(event));
     });
     this.canvas.addEventListener("pointermove", (event) => {
-      if (event.buttons) this.move(...this.place(event));
-      else this.hover(...this.place(event));
+      if (event.pointerId === pressed) this.move(...this.place(event));
+      else if (pressed === null && !event.buttons) this.hover(...this.place(event));
     });
-    for (const end of ["pointerup", "pointercancel"]) this.canvas.addEventListener(end, () => this.end());
+    for (const end of ["pointerup", "pointercancel"]) {
+      this.canvas.addEventListener(end, (event) => {
+        if (event.pointerId !== pressed) return;
+        pressed = null;
+        this.end();
+      });
+    }
     this.canvas.addEventListener("pointerleave", () => this.leave());
+    for (const change of ["focus", "blur"]) this.canvas.addEventListener(change, () => this.draw());
     this.canvas.addEventListener("keydown", (event) => {
+      if (event.altKey || event.ctrlKey || event.metaKey) return; // the browser's
       const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
       const isBrush = event.key === " " || event.key === "Enter";
       if (!isBrush && !(event.key in step)) return;
@@ -64,6 +75,7 @@ class Surface {
   end() {}
   press() {}
   step() {}
+  draw() {}
 }
 
 /** An image to draw on, or to rub out pixels of, which a model then fills in. */
@@ -77,6 +89,7 @@ class DrawingPad extends Surface {
     this.pixels = new Float32Array(SIDE * SIDE);
     this.known = new Uint8Array(SIDE * SIDE).fill(1);
     this.filled = null; // what a model makes of the pixels that are not known
+    this.small = new OffscreenCanvas(SIDE, SIDE);
     this.draw();
   }
 
@@ -156,10 +169,9 @@ class DrawingPad extends Surface {
       const tint = isKnown ? [grey, grey, grey] : UNKNOWN.map((c) => (this.filled ? 0.75 * grey + 0.25 * c : c));
       image.data.set([...tint, 255], 4 * pixel);
     }
-    const small = new OffscreenCanvas(SIDE, SIDE);
-    small.getContext("2d").putImageData(image, 0, 0);
+    this.small.getContext("2d").putImageData(image, 0, 0);
     this.context.imageSmoothingEnabled = false;
-    this.context.drawImage(small, 0, 0, this.size, this.size);
+    this.context.drawImage(this.small, 0, 0, this.size, this.size);
     if (this.canvas.matches(":focus-visible")) {
       const width = this.size / SIDE;
       this.context.strokeStyle = "#E69F00";
@@ -227,8 +239,16 @@ class Plane extends Surface {
     this.kept = null;
     const length = (this.high[0] - this.low[0]) / (isLarge ? 12 : 60);
     this.moveTo([this.point[0] + dx * length, this.point[1] - dy * length]);
-    this.live.textContent = this.point.map((value) => value.toFixed(2)).join(", ");
+    this.live.textContent = this.inWords();
     this.onChange();
+  }
+
+  /** The code at the point, and the class of the nearest dot. */
+  inWords() {
+    const distance = ([x, y]) => Math.hypot(x - this.point[0], y - this.point[1]);
+    const nearer = (a, b) => (distance(b) < distance(a) ? b : a);
+    const near = this.dots.length ? [`near codes of ${this.dots.reduce(nearer)[3]}`] : [];
+    return [...this.point.map((value) => value.toFixed(2)), ...near].join(", ");
   }
 
   /** Where a code lies on the canvas, in its pixels. */

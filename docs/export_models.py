@@ -6,7 +6,8 @@ For each `FOLDER/NOTEBOOK/MODEL.keras` this makes `NOTEBOOK-MODEL.bin`, the weig
 float16, little-endian, one after another, and `NOTEBOOK-MODEL.json`, which says of each layer
 where its kernel and its bias begin, their shapes, and the activation. A layer computes
 activation(x · kernel + bias). A model without encoder is a decoder. Codes that a notebook saves
-beside its model, `codes.csv`, stand in the JSON.
+beside its model, `codes.csv`, stand in the JSON, and so do the run that made the model and a
+digest of the weights: docs/site.py compares both.
 
 `MODEL.npz` holds a restricted Boltzmann machine: `weights` (n_hidden, n_visible),
 `hidden_bias` and `visible_bias`. Its encoder gives p(h = 1 | v), its decoder p(v = 1 | h). Both
@@ -20,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from aehelpers.models import keras
-from docs.lesson import NOTEBOOKS, Lesson
+from docs.lesson import NOTEBOOKS, Lesson, digest
 
 DECODED_ONLY = ("06_vae_manifold", "07_latent_plane_156", "08_vae_elbo_tradeoff")  # by the pages
 
@@ -37,11 +38,13 @@ def export(path, target, parts, arrays):
     weights = np.concatenate([array.ravel() for array in arrays])
     if not np.abs(weights).max() < np.finfo(np.float16).max:
         raise ValueError(f"{path} has weights that float16 cannot hold")
-    about = {"run": Lesson(NOTEBOOKS / f"{path.parent.name}.ipynb").run, "parts": parts}
+    content = weights.astype("<f2").tobytes()
+    run = Lesson(NOTEBOOKS / f"{path.parent.name}.ipynb").run
+    about = {"run": run, "weights": digest(content), "parts": parts}
     codes = path.with_name("codes.csv")
     if codes.exists():
         about["codes"] = np.loadtxt(codes, delimiter=",", skiprows=1).tolist()
-    target.with_suffix(".bin").write_bytes(weights.astype("<f2").tobytes())
+    target.with_suffix(".bin").write_bytes(content)
     target.with_suffix(".json").write_text(json.dumps(about) + "\n", encoding="utf-8")
     print(f"{target}: {2 * weights.size / 1e6:.2f} MB")
 

@@ -55,7 +55,7 @@ class Lesson:
             if cell["cell_type"] == "code" and "install" not in cell["metadata"].get("tags", ())
         ]
         about = json.dumps([code, self.results], sort_keys=True)
-        return f"{self.path.stem}-{hashlib.sha256(about.encode()).hexdigest()[:12]}"
+        return f"{self.path.stem}-{digest(about.encode())}"
 
     @property
     def title(self):
@@ -169,6 +169,11 @@ def _rounded(text, digits):
 def _shown(cell):
     """The text of a cell of a table, with a minus sign where a number has a hyphen."""
     return re.sub(r"(?<![^\s±])-(?=\d)", "−", html.unescape(cell))
+
+
+def digest(content):
+    """Twelve hexadecimal digits that stand for some bytes."""
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def source(cell):

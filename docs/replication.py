@@ -4,8 +4,9 @@
     python -m docs.replication runs/replication docs/measured/replication.csv
 
 A line for each result: its mean over the runs, its standard deviation, its least and largest
-value, and in how many of the runs it was in its expected range. Where and when that was measured
-stands above, in lines that begin with #.
+value, and in how many of the runs it was in its expected range. Lines that begin with # stand
+above: the package and the seeds of the runs, and where and when the table was made of them. A run
+does not tell its date and its machine.
 """
 
 import csv
@@ -41,7 +42,7 @@ def written(rows):
     Raises
     ------
     ValueError
-        If a run failed, or the runs are of several versions of the package.
+        If a run failed, or the runs differ in more than the seed, or two have the same one.
     """
     failed = [row.about["run"] for row in rows if row.about["error"] is not None]
     if failed:
@@ -49,7 +50,18 @@ def written(rows):
     versions = sorted({row.about["version"] for row in rows})
     if len(versions) > 1:
         raise ValueError(f"the runs are of several versions: {', '.join(versions)}")
-    seeds = sorted({row.about["parameters"]["seed"] for row in rows})
+    others = [name for name in table.varied(rows) if name != "seed"]
+    if others:
+        raise ValueError(f"the runs differ in more than the seed: {', '.join(others)}")
+    seen = {}
+    for row in rows:
+        notebook, seed = row.about["notebook"], row.about["parameters"]["seed"]
+        first = seen.setdefault((notebook, seed), row.about["run"])
+        if first != row.about["run"]:
+            raise ValueError(
+                f"{notebook} has two runs with seed {seed}: {first} and {row.about['run']}"
+            )
+    seeds = sorted({seed for _, seed in seen})
     stream = io.StringIO()
     for name, value in about(versions[0], seeds).items():
         stream.write(f"# {name}: {value}\n")
@@ -60,12 +72,14 @@ def written(rows):
 
 
 def about(package, seeds):
+    """What the runs tell of themselves, then this machine and its packages."""
     packages = ("tensorflow", "keras", "numpy", "scikit-learn")
+    machine = f"{platform.system()}, {platform.machine()}, {os.cpu_count()} processors"
     return {
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{platform.system()}, {platform.machine()}, {os.cpu_count()} processors",
-        "versions": ", ".join([f"aehelpers {package}", *(f"{p} {version(p)}" for p in packages)]),
+        "runs": f"aehelpers {package}",
         "seeds": ", ".join(map(str, seeds)),
+        "collected on": f"{datetime.date.today().isoformat()}, {machine}",
+        "versions where collected": ", ".join(f"{one} {version(one)}" for one in packages),
     }
 
 
@@ -80,16 +94,20 @@ def by_name(rows):
 
 def line(notebook, name, results):
     """What stands in the table of the entries of one result."""
-    values = np.array([entry["value"] for entry in results])
-    spread = values.std(ddof=1) if len(values) > 1 else np.nan
+    # What is not finite is stored as None, since JSON has no NaN; its mark is not passed.
+    values = np.array([np.nan if e["value"] is None else e["value"] for e in results])
+    spread = f"{values.std(ddof=1):.6g}" if len(values) > 1 else ""
     marked, judged = report.passed(results)
-    numbers = (values.mean(), spread, values.min(), values.max())
+    mean, least, largest = (f"{f(values):.6g}" for f in (np.mean, np.min, np.max))
     return (
         notebook,
         name,
         results[0]["unit"],
         len(values),
-        *(f"{number:.6g}" for number in numbers),
+        mean,
+        spread,
+        least,
+        largest,
         expected(results[0]),
         f"{marked} of {judged}" if judged else "",
     )

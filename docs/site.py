@@ -14,10 +14,12 @@ A link to a file of the repository leads to the page that is made of the file, o
 repository.
 """
 
+import contextlib
 import csv
 import io
 import itertools
 import json
+import math
 import os
 import re
 import shutil
@@ -29,9 +31,10 @@ import nbformat
 from PIL import Image
 
 import aehelpers
+from aehelpers import report
 from docs import handouts, laboratory, slides
 from docs.launch import repository
-from docs.lesson import NOTEBOOKS, LessonError, lessons, source
+from docs.lesson import NOTEBOOKS, LessonError, digest, lessons, source
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "docs" / "site"
@@ -41,6 +44,12 @@ COPIED = {  # under SOURCES
     ROOT / "README.md": "README.md",
     ROOT / "docs" / "teachers.md": "teachers.md",
     NOTEBOOKS / "symbols.md": "notebooks/symbols.md",
+}
+ERRORS = {  # of the values of a column, the column of their errors
+    "mean": "stated error",
+    "bias": "stated error",
+    "spread": "stated error",
+    "ln Z": "its error",
 }
 LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)\s]+)(?=\))")
 CARDS = {  # the figure on the card of a lesson, and its part: left, top, right, bottom
@@ -79,13 +88,21 @@ def main(target):
 
 def check_models(found, folder=MODELS):
     """Refuse weights that are not of the notebooks as they are."""
-    known = {lesson.run for lesson in found.values()}
-    for path in sorted(folder.glob("*.json")):
-        run = json.loads(path.read_text(encoding="utf-8"))["run"]
-        if run not in known:
+    runs = {lesson.path.stem: lesson.run for lesson in found.values()}
+    paths = sorted(folder.glob("*.json"))
+    if not paths:
+        raise LessonError(f"{folder} has no model: make refresh writes them")
+    for path in paths:
+        about, weights = json.loads(path.read_text(encoding="utf-8")), path.with_suffix(".bin")
+        notebook = path.stem.partition("-")[0]
+        if about["run"] != runs.get(notebook):
             raise LessonError(
-                f"{path.name} has the weights of {run}, and the notebook has changed since: "
-                "make refresh writes both anew"
+                f"{path.name} has the weights of {about['run']}, which is not the run that "
+                f"{notebook}.ipynb shows: make refresh writes both anew"
+            )
+        if not weights.exists() or digest(weights.read_bytes()) != about.get("weights"):
+            raise LessonError(
+                f"{path.name} does not belong to {weights.name}: make refresh writes both anew"
             )
 
 
@@ -111,12 +128,15 @@ def with_links(text, folder):
     pages = COPIED | {ROOT / "README.md": "lessons.md"}  # which has the table of the notebooks
 
     def link(match):
-        path = Path(os.path.normpath(folder / match[1]))
+        name, mark, place = match[1].partition("#")
+        path, place = Path(os.path.normpath(folder / name)), mark + place
+        if not path.is_relative_to(ROOT):
+            raise LessonError(f"the link to {match[1]} leads out of the repository")
         if path.parent == NOTEBOOKS and path.suffix == ".ipynb":
-            return f"/notebooks/{path.name}"
+            return f"/notebooks/{path.name}{place}"
         if path in pages:
-            return f"/{pages[path]}"
-        return f"{address}/blob/{tag}/{path.relative_to(ROOT).as_posix()}"
+            return f"/{pages[path]}{place}"
+        return f"{address}/blob/{tag}/{path.relative_to(ROOT).as_posix()}{place}"
 
     return LINK.sub(link, text)
 
@@ -135,7 +155,14 @@ def filled(text, found, figures):
         "lessons": lambda _: contents(found),
         "measured": measured,
     }
-    return re.sub(r"(?m)^@(\w+) ?(.*)$", lambda match: words[match[1]](match[2]), text)
+
+    def asked(match):
+        if match[1] not in words:
+            known = ", ".join(f"@{word}" for word in words)
+            raise LessonError(f"a line asks for @{match[1]}, and there are only {known}")
+        return words[match[1]](match[2])
+
+    return re.sub(r"(?m)^@(\w+) ?(.*)$", asked, text)
 
 
 def slug(heading):
@@ -213,30 +240,70 @@ def measured(given):
     if name.endswith(".csv"):
         lines = text.splitlines()
         about = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# "))
-        rows = list(csv.DictReader(line for line in lines if not line.startswith("# ")))
+        rows = csv.DictReader(line for line in lines if not line.startswith("# "))
+        rows = [{key: read(value) for key, value in row.items()} for row in rows]
     else:
         about = json.loads(text)
         rows = about.pop("rows")
     lacking = set(columns) - rows[0].keys()
     if lacking:
         raise LessonError(f"docs/measured/{name} has no column {lacking.pop()!r}")
-    cells = [[shown(row[column]) for column in columns] for row in rows]
-    lines = [columns, ["---"] * len(columns), *cells]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     facts = " · ".join(f"{key}: {shown(value)}" for key, value in about.items())
-    return f"{facts}\n\n{table}"
+    return f"{facts}\n\n{markdown(columns, rows)}"
+
+
+def read(text):
+    """What a cell of a CSV file holds: nothing, a number or a text."""
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text or None
+
+
+def markdown(columns, rows):
+    """A table whose floats have the decimals of `report.Table`, values those of their errors.
+
+    Where no number of decimals suits a column, its floats have six significant digits.
+    """
+    cells = [
+        [row[n] if isinstance(row[n], float) else shown(row[n]) for n in columns] for row in rows
+    ]
+    texts = [list(column) for column in zip(*report.Table(columns, cells).rows, strict=True)]
+    texts = dict(zip(columns, texts, strict=True))
+    for name, column in texts.items():
+        floats = {i: row[name] for i, row in enumerate(rows) if isinstance(row[name], float)}
+        errors = max(map(decimals, texts.get(ERRORS.get(name), ())), default=0)
+        are_shared = len({decimals(column[i]) for i in floats if math.isfinite(floats[i])}) < 2
+        for i, value in floats.items():
+            if errors:
+                column[i] = f"{value:,.{errors}f}"
+            elif not are_shared:
+                column[i] = f"{value:,.6g}"
+    kinds = {name: {type(row[name]) for row in rows} for name in columns}
+    sides = ["---:" if kinds[name] & {int, float} else "---" for name in columns]
+    body = [[cell(text) for text in line] for line in zip(*texts.values(), strict=True)]
+    lines = ([cell(name) for name in columns], sides, *body)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def decimals(text):
+    return len(text.partition(".")[2])
+
+
+def cell(text):
+    """A text for a cell of a Markdown table, a negative number with a minus sign."""
+    return re.sub(r"^-(?=\d|inf)", "−", text).replace("|", r"\|")
 
 
 def shown(value):
-    """A value of a table in words, numbers with four digits."""
+    """A value in words: what is missing as nothing, whole numbers with all their digits."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {shown(one)}" for key, one in value.items())
     if isinstance(value, bool):
         return "yes" if value else "no"
-    try:
-        return f"{float(value):.4g}".replace("-", "−")
-    except ValueError:
-        return value
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 if __name__ == "__main__":

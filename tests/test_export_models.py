@@ -9,6 +9,7 @@ import pytest
 from scipy.special import erf
 
 from aehelpers.models import RBM, VAE, Autoencoder
+from docs.lesson import digest
 
 EXPORT = Path(__file__).parents[1] / "docs" / "export_models.py"
 ACTIVATIONS = {
@@ -42,6 +43,7 @@ def exported(tmp_path, notebook, name, save):
     target = tmp_path / "models" / f"{notebook}-{Path(name).stem}"
     about = json.loads(target.with_suffix(".json").read_text())
     assert about["run"].startswith(f"{notebook}-")
+    assert about["weights"] == digest(target.with_suffix(".bin").read_bytes())
     return about["parts"], np.fromfile(target.with_suffix(".bin"), "<f2").astype(np.float32)
 
 

@@ -8,9 +8,10 @@ from aehelpers.runner.table import Row
 from docs import replication
 
 
-def row(seed, *values, version="1+a", error=None):
-    about = {"notebook": "01_x", "run": f"01_x-{seed}", "version": version, "error": error}
-    about["parameters"] = {"seed": seed}
+def row(seed, *values, version="1+a", error=None, run=None, **parameters):
+    run = run or f"01_x-{seed}"
+    about = {"notebook": "01_x", "run": run, "version": version, "error": error}
+    about["parameters"] = {"seed": seed, "epochs": 2, **parameters}
     results = [
         {
             "name": name,
@@ -19,7 +20,7 @@ def row(seed, *values, version="1+a", error=None):
             "at_least": None,
             "at_most": most,
             "judged": most is not None,
-            "mark": "–" if most is None else "✓" if value <= most else "✗",
+            "mark": "–" if most is None else "✓" if value and value <= most else "✗",
         }
         for name, value, most in zip(("first, of all", "second"), values, (2.5, None), strict=True)
     ]
@@ -30,13 +31,13 @@ def test_a_line_for_each_result():
     text = replication.written([row(1, 3.0, 7.0), row(0, 1.0, 7.0)])
     lines = text.splitlines()
     assert [line.partition(":")[0] for line in lines[:4]] == [
-        "# date",
-        "# machine",
-        "# versions",
+        "# runs",
         "# seeds",
+        "# collected on",
+        "# versions where collected",
     ]
-    assert "aehelpers 1+a, tensorflow " in lines[2]
-    assert lines[3] == "# seeds: 0, 1"
+    assert lines[:2] == ["# runs: aehelpers 1+a", "# seeds: 0, 1"]
+    assert ": tensorflow " in lines[3]
     first, second = csv.DictReader(lines[4:])
     assert first == {
         "notebook": "01_x",
@@ -57,11 +58,32 @@ def test_a_line_for_each_result():
     )
 
 
+def lines_of(*rows):
+    text = replication.written(list(rows))
+    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("# ")))
+
+
+def test_a_result_that_is_not_a_number_is_counted_and_has_not_passed():
+    first, second = lines_of(row(0, 1.0, 7.0), row(1, None, None))
+    for one in (first, second):
+        columns = ("mean", "standard deviation", "least", "largest")
+        assert {one[column] for column in columns} == {"nan"}
+        assert one["runs"] == "2"
+    assert (first["passed"], second["passed"]) == ("1 of 2", "")
+
+
+def test_one_run_has_no_standard_deviation():
+    first, _ = lines_of(row(0, 1.0, 7.0))
+    assert (first["mean"], first["standard deviation"], first["passed"]) == ("1", "", "1 of 1")
+
+
 @pytest.mark.parametrize(
     ("other", "sentence"),
     [
         (row(1, 1.0, 1.0, error="cell 2: no"), "1 of 2 runs failed, first 01_x-1"),
         (row(1, 1.0, 1.0, version="1+b"), r"several versions: 1\+a, 1\+b"),
+        (row(1, 1.0, 1.0, epochs=3), "the runs differ in more than the seed: epochs"),
+        (row(0, 1.0, 1.0, run="01_x-b"), "01_x has two runs with seed 0: 01_x-0 and 01_x-b"),
     ],
 )
 def test_runs_that_do_not_belong_together_are_refused(other, sentence):

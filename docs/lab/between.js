@@ -9,7 +9,7 @@ lab.pages.between = async (root, state) => {
 
   const row = add(root, "div", { class: "lab-row lab-wide" });
   const [a, b] = ["A", "B"].map((name, i) => {
-    const about = { label: `Digit ${name}`, key: name, digit: i, size: 168, onChange: () => changed() };
+    const about = { label: `Digit ${name}`, name, key: name, digit: i, size: 168, onChange: () => changed() };
     return new DigitPad(row, digits, state, about);
   });
   const pictures = Object.keys(ways).map((name) => new Picture(row, name));
@@ -17,9 +17,9 @@ lab.pages.between = async (root, state) => {
   const percent = (value) => `${Math.round(100 * value)} %`;
   const share = slider(root, "share of B", { ...about, shown: percent }, () => show());
   const bar = add(root, "div", { class: "lab-bar" });
-  new Player(bar, "From A to B", () => walk(), { speed: 30 });
+  const player = new Player(bar, "From A to B", () => walk(), { speed: 30 });
   const films = Object.keys(ways).map((name) => new Picture(root, `from A to B: ${name}`, { columns: PICTURES }));
-  const say = liveLine(root);
+  const say = liveLine(root, player);
 
   function changed() {
     const images = [a.image(), b.image()], codes = images.map((image) => network.encode(image));

@@ -25,6 +25,7 @@ class CodePlane extends Plane {
 
   /** Draw, pale and behind the dots, what is decoded over the plane; a few pictures each frame. */
   drawBackground(across = 18) {
+    this.canvas.setAttribute("aria-busy", true);
     this.background = new OffscreenCanvas(across * SIDE, across * SIDE);
     const context = this.background.getContext("2d");
     const next = (place) => {
@@ -38,6 +39,7 @@ class CodePlane extends Plane {
       }
       this.draw();
       if (place < across ** 2) requestAnimationFrame(() => next(place));
+      else this.canvas.removeAttribute("aria-busy");
     };
     next(0);
   }
@@ -55,12 +57,15 @@ class CodePlane extends Plane {
   }
 
   begin(x, y) {
-    this.start = this.at(x, y);
+    this.start = null;
     super.begin(x, y);
+    this.start = [x, y];
   }
 
+  /** Where paths are drawn, a drag draws one; a press that hardly moves does not. */
   move(x, y) {
-    if (this.drawsPath) this.path = [this.start, this.at(x, y)];
+    const isDrag = this.start && Math.hypot(x - this.start[0], y - this.start[1]) > 0.03;
+    if (this.drawsPath && isDrag) this.path = [this.at(...this.start), this.at(x, y)];
     super.move(x, y);
   }
 

@@ -120,7 +120,8 @@ class Chart {
     this.canvas = add(figure, "canvas", { role: "img", "aria-label": caption, style: `height: ${height}px` });
     const again = () => this.draw(...this.shown);
     new ResizeObserver(again).observe(this.canvas);
-    new MutationObserver(again).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    const theme = new MutationObserver(() => (this.canvas.isConnected ? again() : theme.disconnect()));
+    theme.observe(document.documentElement, { attributeFilter: ["data-theme"] });
   }
 
   /**
@@ -132,6 +133,7 @@ class Chart {
     this.shown = [lines, ends, marked];
     const { canvas, height } = this, width = canvas.clientWidth, context = canvas.getContext("2d");
     [canvas.width, canvas.height] = [2 * width, 2 * height]; // sharp on any screen; this clears it
+    canvas.setAttribute("aria-label", this.caption);
     context.scale(2, 2);
     const left = 44, right = width - 8, top = 8, bottom = height - 20;
     const all = lines.flatMap(({ values }) => values), low = Math.min(...all), high = Math.max(...all);
@@ -165,6 +167,8 @@ class Chart {
 
 /** Play and pause, one step, speed. A step that gives false is the last. */
 class Player {
+  onTurn = () => {}; // called when it begins or ends to play
+
   constructor(parent, name, step, { speed = 15, fastest = 60 } = {}) {
     Object.assign(this, { step, name, isPlaying: false });
     this.button = button(parent, `▶ ${name}`, () => (this.isPlaying ? this.pause() : this.play()), "lab-main");
@@ -178,6 +182,7 @@ class Player {
 
   play() {
     this.isPlaying = true;
+    this.onTurn();
     this.button.textContent = "❚❚ Pause";
     let due = 0;
     const frame = (now) => {
@@ -191,23 +196,39 @@ class Player {
   }
 
   pause() {
+    if (!this.isPlaying) return;
     this.isPlaying = false;
     this.button.textContent = `▶ ${this.name}`;
+    this.onTurn();
   }
 }
 
-/** A line that is read out when it changes: at most once a second, the last word at the end. */
-function liveLine(parent) {
+/**
+ * A line that is read out when it changes: at most once a second, the last word at the end. While a
+ * player plays, the line is only shown; it is read out on pause.
+ */
+function liveLine(parent, player) {
   const line = add(parent, "p", { class: "lab-live", "aria-live": "polite" });
   let last = "", timer = null;
   const write = () => {
     timer = line.textContent === last ? null : setTimeout(write, 1000);
     line.textContent = last;
   };
-  return (content) => {
+  const say = (content) => {
     last = content;
-    if (timer === null) write();
+    if (player?.isPlaying) line.textContent = content;
+    else if (timer === null) write();
   };
+  if (player) {
+    player.onTurn = () => {
+      line.setAttribute("aria-live", player.isPlaying ? "off" : "polite");
+      clearTimeout(timer);
+      timer = null;
+      line.textContent = ""; // so that it changes
+      say(last);
+    };
+  }
+  return say;
 }
 
 /** What a link holds, read from a hash. What is malformed counts as not there. */

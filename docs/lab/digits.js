@@ -38,17 +38,20 @@ class DigitPad extends DrawingPad {
   /**
    * @param {{pixels: Float32Array}[]} digits
    * @param {State} state of the link; `key` is what the digit is called in it
+   * @param {string} name of this one where there are several
+   * @param {() => void} onBegin called when a stroke begins
    */
-  constructor(parent, digits, state, { label, key = "digit", digit = 0, size, onChange }) {
+  constructor(parent, digits, state, about) {
+    const { label, key = "digit", name = "", digit = 0, size, onChange, onBegin = () => {} } = about;
     const box = add(parent, "div", { class: "lab-pad", style: `width: ${size}px` });
     super(box, { label, size, onChange: () => this.stroked() });
     const drawn = state.pixels(`${key}_drawn`, 4);
     this.digit = drawn ? -1 : state.whole(key, 0, digits.length - 1, digit); // −1 is a drawing
-    Object.assign(this, { digits, key, changed: onChange, isRaw: false, brush: "ink" });
+    Object.assign(this, { digits, key, changed: onChange, onBegin, isRaw: false, brush: "ink" });
     const shown = (value) => (this.digit < 0 ? "yours" : value);
-    const about = { min: 1, max: digits.length, value: this.digit + 1, shown };
-    this.slider = slider(box, "test digit", about, () => this.take(this.slider.value - 1));
-    button(box, "Clear, and draw", () => this.take(-1));
+    const range = { min: 1, max: digits.length, value: this.digit + 1, shown };
+    this.slider = slider(box, `test digit ${name}`.trim(), range, () => this.take(this.slider.value - 1));
+    button(box, `Clear, and draw ${name}`.trim(), () => this.take(-1));
     this.set(drawn ? Float32Array.from(drawn, (ink) => ink / 15) : digits[this.digit].pixels);
   }
 
@@ -61,6 +64,16 @@ class DigitPad extends DrawingPad {
     this.slider.show();
     this.draw();
     this.changed();
+  }
+
+  begin(x, y) {
+    this.onBegin();
+    super.begin(x, y);
+  }
+
+  press() {
+    this.onBegin();
+    super.press();
   }
 
   stroked() {

@@ -14,10 +14,10 @@ lab.pages.dream = async (root, state) => {
 
   const stage = add(root, "div", { class: "lab-pair" });
   const now = new Picture(stage, "RBM: one chain of Gibbs sweeps");
-  const draws = new Picture(stage, "VAE: nine digits, each drawn at once", { columns: 3, rows: 3 });
+  const draws = new Picture(stage, "VAE: nine draws, one step each", { columns: 3, rows: 3 });
   const bar = add(root, "div", { class: "lab-bar" });
   const player = new Player(bar, "Dream", () => sweep(), { speed: 20 });
-  const say = liveLine(root);
+  const say = liveLine(root, player);
   const film = new Picture(root, `RBM: the chain, every ${EVERY} sweeps`, { columns: KEPT });
   const chart = new Chart(root, "RBM: free energy of the chain, nats");
 
@@ -44,10 +44,10 @@ lab.pages.dream = async (root, state) => {
   function begin() {
     const random = seeded(seed);
     chain = new Chains(rbm, BLANK, BLANK, 1, random); // nothing is known: all is noise
-    if (start.value === "digit") chain.missing[0] = Uint8Array.from(pad.image(), (pixel) => random() < pixel);
+    if (start.value === "digit") chain.states[0].set(pad.image().map((pixel) => random() < pixel));
     [sweeps, energies, past] = [0, [], []];
     film.clear();
-    show(chain.missing[0]);
+    show(chain.states[0].slice());
   }
 
   function sweep() {
@@ -63,7 +63,7 @@ lab.pages.dream = async (root, state) => {
       past = [...past, pixels].slice(-KEPT);
       past.forEach((one, i) => film.show(one, i));
     }
-    const ends = sweeps > 2 ? [`sweep ${sweeps - energies.length + 1}`, String(sweeps)] : ["", ""];
+    const ends = sweeps > 2 ? [sweeps - energies.length, sweeps - 1].map((n) => `after sweep ${n}`) : ["", ""];
     chart.draw([{ name: "free energy", values: energies }], ends);
     say(`Sweep ${sweeps}.`);
   }

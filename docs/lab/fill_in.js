@@ -17,7 +17,8 @@ lab.pages.fill_in = async (root, state) => {
   let seed = state.whole("seed", 0, 1e9, 0), chains = null, filled = null, energies = [];
 
   const stage = add(root, "div", { class: "lab-stage" });
-  const pad = new DigitPad(stage, digits, state, { label: "Digit to fill in", size: 308, onChange: () => changed() });
+  const about = { label: "Digit to fill in", size: 308, onChange: () => changed(), onBegin: () => player.pause() };
+  const pad = new DigitPad(stage, digits, state, about);
   pad.brush = "rub out";
   pad.known = state.pixels("known", 1) ?? maskOf("lower");
   const bar = add(stage, "div", { class: "lab-bar" });
@@ -25,7 +26,7 @@ lab.pages.fill_in = async (root, state) => {
   const side = add(stage, "div", { class: "lab-side" });
   const whole = new Picture(side, "the whole digit");
   const chart = new Chart(side, "Free energy, nats");
-  const say = liveLine(root);
+  const say = liveLine(root, player);
 
   const tools = add(root, "div", { class: "lab-tools" });
   const brushes = { "rub out": "rub out", ink: "draw" };
@@ -85,8 +86,8 @@ lab.pages.fill_in = async (root, state) => {
     const error = (values) => (squaredError(source, values, pad.known) / missing).toFixed(3);
     whole.show(source ?? pad.image());
     whole.note.textContent =
-      source && missing ? `Squared error of a missing pixel: ${error(filled ?? BLANK)} (black: ${error(BLANK)})` : "";
-    const ends = energies.length > 2 ? ["sweep 2", String(energies.length)] : ["", ""];
+      source && filled ? `Squared error of a missing pixel: ${error(filled)} (black: ${error(BLANK)})` : "";
+    const ends = energies.length > 2 ? ["after sweep 1", `after sweep ${energies.length - 1}`] : ["", ""];
     chart.draw([{ name: "free energy", values: energies.slice(1) }], ends); // the first is that of noise
     if (energies.length) say(`Sweep ${energies.length}.`);
     else say(`${missing} of 784 pixels are missing.${missing ? " Press Fill in." : ""}`);

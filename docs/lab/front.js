@@ -1,7 +1,7 @@
 // The living figure of the front page: the plane of notebook 6, and the digit under the pointer.
 
 const LENS = 84; // CSS pixels, of the decoded picture over the plane
-const TOUR = 40; // seconds of a round of the point, until somebody takes the point
+const TOUR = 40; // seconds of the one round of the point, unless somebody takes the point
 
 class Lens extends CodePlane {
   draw() {
@@ -24,11 +24,17 @@ lab.pages.front = async (root) => {
   const plane = new Lens(root, network, options);
   plane.canvas.style.touchAction = "pan-y"; // the page scrolls under a finger
   text(root, "p", "Point at the plane: the decoder of notebook 6 makes a digit of every place.", { class: "lab-live" });
+  let share = 0, before = 0, frame = null; // of the round; when the last frame was; the next frame
   const tour = (now) => {
-    if (!isTouring || !plane.canvas.isConnected) return;
-    const angle = (2 * Math.PI * now) / (1000 * TOUR);
+    if (!isTouring || share >= 1) return;
+    share += Math.min(now - before, 50) / (1000 * TOUR); // no jump after a rest
+    before = now;
+    const angle = 2 * Math.PI * share;
     plane.moveTo([1.8 * Math.sin(2 * angle), 1.8 * Math.cos(3 * angle)]);
-    requestAnimationFrame(tour);
+    frame = requestAnimationFrame(tour);
   };
-  if (isTouring) requestAnimationFrame(tour);
+  new IntersectionObserver((entries) => {
+    cancelAnimationFrame(frame);
+    if (entries.at(-1).isIntersecting) frame = requestAnimationFrame(tour);
+  }).observe(plane.canvas);
 };

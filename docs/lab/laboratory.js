@@ -26,52 +26,61 @@ var lab = { pages: {} };
       script.src = base + name;
       script.async = false; // in the order of the calls
       script.onload = resolve;
-      script.onerror = function () { reject(new Error(name + " could not be loaded")); };
+      script.onerror = function () {
+        delete loaded[name]; // so that it can be tried again
+        reject(new Error(name + " could not be loaded"));
+      };
       document.head.appendChild(script);
     });
     return loaded[name];
   };
 
-  /** Build a laboratory in the place of what stands there; the hash holds the state of a link. */
+  /**
+   * Build a laboratory, and put it in the place of what stands there; the hash holds the state of a
+   * link. The element has the attribute data-ready except while it is being opened.
+   */
   lab.open = function (element, hash) {
-    var root = document.createElement("div"), operable = "button, input, canvas[tabindex]";
+    var name = element.dataset.lab, root = document.createElement("div");
+    var opening = (element.opening = (element.opening || 0) + 1); // only the latest one counts
+    function ifLatest(call) {
+      return function (value) {
+        if (element.opening === opening) call(value);
+      };
+    }
+    delete element.dataset.ready;
     root.reopen = function (other) { return lab.open(element, other); };
-    return Promise.all(shared.concat(ofPage[element.dataset.lab]).map(lab.script)).then(function () {
-      element.appendChild(root);
-      return lab.pages[element.dataset.lab](root, new State(hash));
-    }).then(function () {
-      var focused = [].indexOf.call(element.querySelectorAll(operable), document.activeElement);
-      while (element.firstChild !== root) element.removeChild(element.firstChild);
-      if (focused >= 0) root.querySelectorAll(operable)[focused].focus();
-    });
+    return Promise.all(shared.concat(ofPage[name]).map(lab.script)).then(function () {
+      return lab.pages[name](root, new State(hash));
+    }).then(ifLatest(function () {
+      replace(element, root);
+    })).catch(ifLatest(function (error) {
+      tell(element, "The model does not run here: " + error.message + ".");
+    })).then(ifLatest(function () {
+      element.dataset.ready = "";
+    }));
   };
 
-  function tell(element, sentence) {
-    var line = document.createElement("p");
-    line.className = "lab-trouble";
-    line.textContent = sentence;
-    element.appendChild(line);
+  /** Put a laboratory in the place of what stands there; the same control keeps the focus. */
+  function replace(element, root) {
+    var operable = "button, input, canvas[tabindex]";
+    var focused = [].indexOf.call(element.querySelectorAll(operable), document.activeElement);
+    element.replaceChildren(root);
+    if (focused >= 0) root.querySelectorAll(operable)[focused].focus();
   }
 
-  /** Call when the browser has nothing else to do, or earlier if somebody reaches for the element. */
-  function whenIdleOrUsed(element, call) {
-    var isDue = true;
-    function once() {
-      if (isDue) call();
-      isDue = false;
-    }
-    element.addEventListener("pointerenter", once);
-    window.addEventListener("load", function () { (window.requestIdleCallback || setTimeout)(once); });
+  function tell(element, sentence) {
+    var line = element.querySelector(".lab-trouble") || document.createElement("p");
+    line.className = "lab-trouble";
+    line.setAttribute("role", "alert");
+    element.appendChild(line);
+    line.textContent = sentence;
   }
 
   function begin(element) {
     if (!isNewEnough) return tell(element, "This browser is too old to run the model here.");
-    function open() {
-      lab.open(element, location.hash).catch(function (error) {
-        tell(element, "The model does not run here: " + error.message + ".");
-      });
-    }
-    return element.dataset.lab === "front" ? whenIdleOrUsed(element, open) : open();
+    function open() { lab.open(element, location.hash); }
+    if (element.dataset.lab === "front") window.addEventListener("load", open); // first the rest of the page
+    else open();
   }
 
   document.addEventListener("DOMContentLoaded", function () {

@@ -113,18 +113,19 @@ class Rbm {
     Object.assign(this, { toHidden, toVisible });
   }
 
-  /** F(v) = −a·v − Σⱼ softplus(bⱼ + (Wv)ⱼ), in nats: −ln p(v) up to a constant, at temperature 1. */
-  freeEnergy(visible) {
-    return this.freeEnergyOf(this.toHidden.total(visible), visible);
-  }
-
-  /** The same where b + Wv is known. */
-  freeEnergyOf(total, visible) {
+  /**
+   * F(v) = −a·v − Σⱼ softplus(bⱼ + (Wv)ⱼ), in nats: −ln p(v) up to a constant, at temperature 1.
+   * `total` is b + Wv, which a sweep needs too.
+   */
+  freeEnergy(visible, total) {
     return -dot(visible, this.toVisible.bias) - total.reduce((sum, t) => sum + softplus(t), 0);
   }
 }
 
-/** Gibbs chains, begun at an image whose missing pixels are noise. Known pixels keep their values. */
+/**
+ * Gibbs chains, begun at an image whose missing pixels are white with probability ½. Known pixels
+ * keep their values.
+ */
 class Chains {
   /**
    * @param {Rbm} rbm
@@ -134,11 +135,9 @@ class Chains {
    * @param {() => number} random uniform from 0 to 1
    */
   constructor(rbm, pixels, known, count, random) {
-    const part = Float64Array.from(pixels, (pixel, i) => (known[i] ? pixel : 0));
-    const byKnown = rbm.toHidden.total(part); // the same in every sweep
-    const start = () => Uint8Array.from(part, (_, i) => (known[i] ? 0 : random() < 0.5));
-    const missing = Array.from({ length: count }, start);
-    Object.assign(this, { rbm, part, known, random, byKnown, missing });
+    const start = () => Float64Array.from(pixels, (pixel, i) => (known[i] ? pixel : random() < 0.5));
+    Object.assign(this, { rbm, random, known: Uint8Array.from(known) });
+    this.states = Array.from({ length: count }, start);
   }
 
   /**
@@ -148,21 +147,21 @@ class Chains {
    * F(v) at the beginning of the sweep
    */
   sweep(temperature = 1) {
-    const { rbm, part, known, random, byKnown, missing } = this, { toHidden, toVisible } = rbm;
+    const { rbm, known, random, states } = this, { toHidden, toVisible } = rbm;
     const mean = new Float64Array(known.length);
     let freeEnergy = 0;
-    for (const states of missing) {
-      const hidden = addProduct(byKnown.slice(), states, toHidden.kernel);
-      freeEnergy += rbm.freeEnergyOf(hidden, part) - dot(states, toVisible.bias);
+    for (const visible of states) {
+      const hidden = toHidden.total(visible);
+      freeEnergy += rbm.freeEnergy(visible, hidden);
       for (let j = 0; j < hidden.length; j++) hidden[j] = random() < sigmoid(hidden[j] / temperature);
-      const visible = toVisible.total(hidden);
-      for (let i = 0; i < visible.length; i++) {
-        const p = sigmoid(visible[i] / temperature);
-        mean[i] += p / missing.length;
-        if (!known[i]) states[i] = random() < p;
+      const total = toVisible.total(hidden);
+      for (let i = 0; i < total.length; i++) {
+        const p = sigmoid(total[i] / temperature);
+        mean[i] += p / states.length;
+        if (!known[i]) visible[i] = random() < p;
       }
     }
-    return { mean, freeEnergy: freeEnergy / missing.length };
+    return { mean, freeEnergy: freeEnergy / states.length };
   }
 }
 
@@ -196,29 +195,26 @@ function squaredError(a, b, known = null) {
 /** The point at a share t of the way from a to b. */
 const onTheWay = (a, b, t) => a.map((value, i) => (1 - t) * value + t * b[i]);
 
-const registered = {};
+const registered = {}; // by name, what a script holds; once it is opened, what is made of that
 
 /** Called by the scripts that hold a model or images. */
 lab.register = (name, about, base64) => (registered[name] = { about, bytes: bytesOf(base64) });
 
-/** The script of this name, loaded when it is first asked for. */
-async function fetched(name) {
+/** What `open` makes of the script of this name, which is loaded when it is first asked for. */
+async function opened(name, open) {
   if (!registered[name]) await lab.script(`${name}.js`);
+  if (registered[name].bytes) registered[name] = open(registered[name]);
   return registered[name];
 }
 
 /** @returns {Promise<Network>} of docs/models */
-lab.model = async (name) => {
-  const { about, bytes } = await fetched(`models/${name}`);
-  return (registered[name] ??= new Network(about, fromHalf(bytes)));
-};
+lab.model = (name) => opened(`models/${name}`, ({ about, bytes }) => new Network(about, fromHalf(bytes)));
 
-/** @returns {Promise<{pixels: Float32Array, label: number, name: string}[]>} the first test images */
-lab.images = async (set) => {
-  const { about, bytes } = await fetched(`images/${set}`);
-  return about.labels.map((label, i) => ({
-    pixels: Float32Array.from(bytes.subarray(784 * i, 784 * (i + 1)), (value) => value / 255),
-    label,
-    name: about.names[label],
-  }));
-};
+/** @returns {Promise<{pixels: Float32Array, name: string}[]>} the first test images, with their classes */
+lab.images = (set) =>
+  opened(`images/${set}`, ({ about, bytes }) =>
+    about.labels.map((label, i) => ({
+      pixels: Float32Array.from(bytes.subarray(784 * i, 784 * (i + 1)), (value) => value / 255),
+      name: about.names[label],
+    })),
+  );

@@ -8,11 +8,12 @@ lab.pages.walk = async (root, state) => {
   const network = await lab.model(model);
   const saved = (name, share) =>
     onTheWay(low, high, share).map((at, k) => state.number(name + k, low[k], high[k], at));
-  let step = 0;
+  let step = 0, filmed = null; // the path of the pictures below
 
   const stage = add(root, "div", { class: "lab-stage" });
   const options = { low, high, size: 420, onChange: () => moved(), follows: () => !player.isPlaying };
   const plane = new CodePlane(add(stage, "div"), network, options);
+  plane.drawsPath = true;
   plane.path = [saved("a", 0.25), saved("b", 0.75)];
   plane.point = saved("point", 0.5);
   const side = add(stage, "div", { class: "lab-side" });
@@ -20,13 +21,14 @@ lab.pages.walk = async (root, state) => {
   const film = new Picture(root, "nine pictures decoded on the way from A to B", { columns: ON_THE_WAY });
   const bar = add(root, "div", { class: "lab-bar" });
   const player = new Player(bar, "Walk from A to B", () => walk(), { speed: 30 });
-  const say = liveLine(root);
+  const say = liveLine(root, player);
 
   const tools = add(root, "div", { class: "lab-tools" });
   const planes = { 6: "VAE, all digits", 7: "autoencoder, digits 1, 5 and 6" };
-  const other = choice(tools, "Plane", planes, which, () => root.reopen(`#lab:plane=${other.value}`));
-  const modes = { point: "moves the point", path: "draws a path" };
-  const mode = choice(tools, "The pointer", modes, "point", () => (plane.drawsPath = mode.value === "path"));
+  const other = choice(tools, "Plane", planes, which, async () => {
+    await root.reopen(`#lab:plane=${other.value}`);
+    other.value = which; // of this page, which stays only if the other could not be opened
+  });
   const ends = add(tools, "fieldset", { class: "lab-group" });
   text(ends, "legend", "Put at the point");
   for (const [end, name] of ["A", "B"].entries()) {
@@ -42,7 +44,7 @@ lab.pages.walk = async (root, state) => {
   function moved() {
     player.pause();
     show();
-    if (plane.drawsPath) showFilm();
+    if (plane.path !== filmed) showFilm();
   }
 
   function show() {
@@ -52,6 +54,7 @@ lab.pages.walk = async (root, state) => {
 
   function showFilm() {
     step = 0;
+    filmed = plane.path;
     for (let i = 0; i < ON_THE_WAY; i++) {
       film.show(plane.decoded(onTheWay(...plane.path, i / (ON_THE_WAY - 1))), i);
     }
@@ -76,5 +79,5 @@ lab.pages.walk = async (root, state) => {
   plane.draw();
   show();
   showFilm();
-  say("Point at the plane. Press to keep the point where it is.");
+  say("Point at the plane. Press to keep the point there, drag to draw a path.");
 };

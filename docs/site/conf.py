@@ -2,13 +2,14 @@
 
 import hashlib
 import inspect
+import re
 from pathlib import Path
 
 from docutils import nodes
 
 import aehelpers
 from docs import laboratory
-from docs.launch import repository
+from docs.launch import links, repository
 from docs.lesson import lessons
 
 ADDRESS, _ = repository()
@@ -53,11 +54,6 @@ html_sidebars = {
 html_theme_options = {
     "repository_url": ADDRESS,
     "repository_branch": TAG,
-    "launch_buttons": {
-        "binderhub_url": "https://mybinder.org",
-        "colab_url": "https://colab.research.google.com",
-        "notebook_interface": "jupyterlab",
-    },
     "use_download_button": False,  # below, with the other versions of a lesson
     "use_fullscreen_button": False,
     "header_links_before_dropdown": 6,
@@ -133,8 +129,8 @@ def lead_to_laboratory(app, doctree, docname):
             cell.append(line)
 
 
-def add_downloads(app, pagename, templatename, context, doctree):
-    """The menu of a lesson's versions, beside the one that starts it elsewhere."""
+def add_menus(app, pagename, templatename, context, doctree):
+    """The menus of a lesson: where to start it, and its versions."""
     folder, _, name = pagename.partition("/")
     if folder == "notebooks" and name != "symbols":
         versions = {
@@ -142,12 +138,15 @@ def add_downloads(app, pagename, templatename, context, doctree):
             "Student's version": f"handouts/{name}.ipynb",
             "Slides": f"slides/{name[:2]}.html",
         }
-        links = [
+        downloads = [
             {"text": text, "url": context["pathto"](path, 1), "download": path.endswith(".ipynb")}
             for text, path in versions.items()
         ]
-        menu = {"icon": "fas fa-download", "text": "Download", "buttons": links}
-        context["header_buttons"].append(menu)
+        starts = [{"text": place, "url": address} for place, address, _ in links(name)]
+        context["header_buttons"] += [
+            {"icon": "fas fa-rocket", "text": "Start", "buttons": starts},
+            {"icon": "fas fa-download", "text": "Download", "buttons": downloads},
+        ]
 
 
 def add_assets(app, pagename, templatename, context, doctree):
@@ -162,6 +161,12 @@ def add_assets(app, pagename, templatename, context, doctree):
             app.add_js_file(path, loading_method="defer")
 
 
+def keep_one_viewport(app, pagename, templatename, context, doctree):
+    """Docutils writes one too, beside that of Sphinx's template."""
+    tags = context.get("metatags", "")
+    context["metatags"] = re.sub(r'<meta name="viewport"[^>]*>\s*', "", tags)
+
+
 def setup(app):
     app.connect("autodoc-process-docstring", mend_docstring, priority=400)  # before numpydoc
     app.connect("autodoc-process-signature", show_constructor)
@@ -169,5 +174,6 @@ def setup(app):
     app.connect("doctree-read", describe_figures)
     app.connect("doctree-read", fold_solutions)
     app.connect("doctree-resolved", lead_to_laboratory)
-    app.connect("html-page-context", add_downloads, priority=600)  # after the theme's menus
+    app.connect("html-page-context", add_menus, priority=600)  # after the theme's menus
     app.connect("html-page-context", add_assets)
+    app.connect("html-page-context", keep_one_viewport)

@@ -5,6 +5,8 @@ The pages are bare ones; test_site looks at those that are built.
 
 import contextlib
 import gzip
+import re
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -59,14 +61,17 @@ def pictures(page):
     return [np.array(one, float).reshape(-1, 4) / 255 for one in drawn]
 
 
-def settled(page):
-    """The pictures once they stay: the plane gets its background a few pictures a frame."""
-    seen = pictures(page)
-    while True:
-        page.wait_for_timeout(200)
+def settled(page, within=20):
+    """The pictures once the page is open, the plane has its background, and they stay."""
+    page.wait_for_function("""() => document.querySelector(".lab[data-ready]")
+        && !document.querySelector(".lab [aria-busy]")""")
+    deadline, seen = time.monotonic() + within, pictures(page)
+    while time.monotonic() < deadline:
+        page.wait_for_timeout(100)
         before, seen = seen, pictures(page)
         if max(change(before, seen)) == 0:
             return seen
+    raise AssertionError(f"pictures still change after {within} s")
 
 
 def change(before, after):
@@ -128,7 +133,7 @@ ACTS = {
     "between": {
         "pointer": lambda page, pad: drag(page, pad, (0.1, 0.1), (0.9, 0.9)),
         "keys": lambda page, pad: press(page, page.get_by_label("share of B"), *["PageUp"] * 4),
-        "touch": lambda page, pad: tap(page, button(page, "Clear, and draw").first),
+        "touch": lambda page, pad: tap(page, button(page, "Clear, and draw A")),
         "changed": ["VAE", "cross-fade"],
     },
     "denoise": {
@@ -172,15 +177,21 @@ def test_a_link_leads_to_what_was_seen(visit, name):
         button(page, "Other random numbers").click()
         button(page, "Nine new draws").click()
     page.mouse.move(0, 0)
+    page.wait_for_selector(".lab[data-ready]")
     button(page, "Copy link").click()
     page.wait_for_function("() => location.hash.startsWith('#lab:')")
     seen = pictures(page)
     assert max(change(first, seen)) > 0.01
     again = visit(name, page.evaluate("() => location.hash"))
     # A drawing is stored in 16 greys, centred.
-    differences = change(seen, settled(again))
     own = {picture(page, "Digit A")} if name == "between" else set()
-    assert max(d for i, d in enumerate(differences) if i not in own) < 0.01
+    assert max(d for i, d in enumerate(change(seen, settled(again))) if i not in own) < 0.01
+    if name != "denoise":  # the player goes on alike, with the same random numbers
+        for one in (page, again):
+            button(one, "One step").click()
+        stepped = change(settled(page), settled(again))
+        assert max(d for i, d in enumerate(stepped) if i not in own) < 0.01
+        assert max(change(seen, pictures(page))) > 0
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -209,19 +220,78 @@ def test_a_completion_is_closer_to_the_digit_than_its_gap(visit):
 
 def test_player_plays_pauses_and_stops_at_the_end(visit):
     page = visit("between")
-    share = page.get_by_label("share of B")
+    share, live = page.get_by_label("share of B"), page.locator(".lab-live")
+    press(page, share, "Home")
+    press(page, page.get_by_label("speed"), "Home", "ArrowRight", "ArrowRight")  # 3 a second
     button(page, "▶ From A to B").click()
-    page.wait_for_function("() => document.querySelector('.lab-live').textContent > '6'")
+    assert live.get_attribute("aria-live") == "off"  # else it would be read out all the time
+    page.wait_for_function("() => document.querySelector('.lab-live').textContent[0] > '0'")
     button(page, "❚❚ Pause").click()
+    assert live.get_attribute("aria-live") == "polite"
     at = share.input_value()
+    assert 0 < float(at) < 0.5
+    assert live.inner_text() == f"{round(100 * float(at))} % of B."
     before = pictures(page)
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(1000)
     assert share.input_value() == at
     assert max(change(before, pictures(page))) == 0
     page.get_by_label("speed").press("End")
     button(page, "▶ From A to B").click()
     page.wait_for_function("() => document.querySelector('.lab-main').textContent[0] === '▶'")
     assert share.input_value() == "1"
+
+
+def missing_pixels(page):
+    return int(page.locator(".lab-live").inner_text().split()[0])
+
+
+def test_space_rubs_out_pixels_and_keys_of_the_browser_do_not(visit):
+    page = visit("fill_in")
+    assert missing_pixels(page) == 392  # the lower half
+    pad = page.locator(".lab canvas").first
+    plain = settled(page)
+    press(page, pad, "ArrowUp", "ArrowUp", "ArrowUp", "Control+Space", "Alt+ArrowUp")
+    assert page.locator("canvas + div").first.inner_text().startswith("row 12, column 15")
+    page.keyboard.press("Space")
+    page.wait_for_function(
+        "() => document.querySelector('.lab-live').textContent.startsWith('417')"
+    )
+    button(page, "upper").click()
+    button(page, "lower").click()
+    assert max(change(plain, settled(page))) == 0  # the frame of the brush went with the focus
+
+
+def test_a_drag_from_outside_and_the_right_button_draw_nothing(visit):
+    page = visit("fill_in")
+    first, pad = settled(page), page.locator(".lab canvas").first
+    drag(page, pad, (1.2, 0.2), (0.5, 0.2), (0.3, 0.3))
+    assert max(change(first, pictures(page))) == 0
+    pad.click(button="right")
+    assert max(change(first, pictures(page))) == 0
+    drag(page, pad, (0.5, 0.2), (1.2, 0.2))  # outside, the stroke goes on along the edge
+    assert change(first, pictures(page))[0] > 0.01
+
+
+def test_a_stroke_ends_the_player(visit):
+    page = visit("fill_in")
+    button(page, "▶ Fill in").click()
+    drag(page, page.locator(".lab canvas").first, (0.4, 0.3), (0.6, 0.45))
+    assert page.locator(".lab-main").inner_text() == "▶ Fill in"
+
+
+def test_two_openings_in_a_row_leave_the_latest(visit):
+    page = visit("walk")
+    first = settled(page)
+    presses = {
+        "other plane": "document.querySelector('input[value=\"7\"]').click()",
+        "reset": "document.querySelector('.lab-bar > button:nth-last-of-type(2)').click()",
+    }
+    page.evaluate(f"() => {{ {presses['other plane']}; {presses['reset']}; }}")
+    assert max(change(first, settled(page))) == 0
+    page.evaluate(f"() => {{ {presses['reset']}; {presses['other plane']}; }}")
+    assert change(first, settled(page))[0] > 0.01
+    assert page.locator(".lab > div").count() == 1
+    assert page.get_by_role("radio", name="autoencoder").is_checked()
 
 
 @pytest.mark.parametrize("by", ["lower", "rub out"])
@@ -245,14 +315,14 @@ def test_a_drawing_is_centred_before_the_machine_completes_it(visit, by):
 def test_a_path_is_drawn_and_the_plane_changed(visit):
     page = visit("walk")
     before = settled(page)
-    page.get_by_role("radio", name="draws a path").check()
     drag(page, page.locator(".lab canvas").first, (0.1, 0.9), (0.9, 0.9))
     film = picture(page, "nine pictures")
     assert change(before, pictures(page))[film] > 0.01
     press(page, page.get_by_role("radio", name="VAE, all digits"), "ArrowRight")
-    page.wait_for_function("() => document.querySelector('input[value=\"7\"]').checked")
-    assert page.evaluate("() => document.activeElement.value") == "7"  # focus stays
     assert change(before, settled(page))[0] > 0.01
+    assert page.evaluate("() => document.activeElement.value") == "7"  # focus stays
+    press(page, page.locator(".lab canvas").first, "ArrowRight")
+    assert re.fullmatch(r"-?\d.*, near codes of [156]", page.locator("canvas + div").inner_text())
 
 
 def test_a_pointer_over_the_plane_leaves_no_trace(visit):
@@ -273,6 +343,17 @@ def test_what_moves_by_itself_rests_where_motion_is_reduced(visit, name):
         page.wait_for_timeout(700)
         moved = max(change(before, pictures(page))) > 0
         assert moved == (motion == "no-preference")
+
+
+def test_the_figure_of_the_front_page_rests_where_nobody_sees_it(visit):
+    page = visit("front", reduced_motion="no-preference")
+    page.wait_for_function("() => !document.querySelector('.lab [aria-busy]')")
+    for padding in ("3000px", "0px"):
+        page.evaluate(f"() => {{ document.body.style.paddingTop = '{padding}'; }}")
+        page.wait_for_timeout(300)
+        before = pictures(page)
+        page.wait_for_timeout(500)
+        assert (max(change(before, pictures(page))) > 0) == (padding == "0px")
 
 
 def test_the_front_page_follows_pointer_keys_and_touch(visit):
@@ -322,6 +403,25 @@ def test_a_model_that_is_missing_is_told(visit, pages):
         page.said.clear()
     finally:
         hidden.rename(model)
+
+
+def test_a_second_model_that_is_missing_is_told_and_can_be_tried_again(visit, pages):
+    page = visit("walk")
+    first, other = settled(page), page.get_by_role("radio", name="autoencoder")
+    model = pages / "lab" / "models" / "07_latent_plane_156-autoencoder.js"
+    hidden = model.rename(model.with_suffix(".hidden"))
+    try:
+        press(page, page.get_by_role("radio", name="VAE, all digits"), "ArrowRight")
+        page.wait_for_selector(".lab-trouble")
+        assert max(change(first, settled(page))) == 0
+        assert not other.is_checked()
+        assert "ERR_FILE_NOT_FOUND" in page.said.pop()
+    finally:
+        hidden.rename(model)
+    press(page, page.get_by_role("radio", name="VAE, all digits"), "ArrowRight")
+    assert change(first, settled(page))[0] > 0.01
+    assert other.is_checked()
+    assert page.locator(".lab-trouble").count() == 0
 
 
 @pytest.mark.parametrize("name", bare_pages.NAMES)

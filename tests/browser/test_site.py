@@ -29,6 +29,10 @@ UNREACHABLE = """() => [...document.querySelectorAll("main *")]
   .filter((e) => e.scrollWidth > e.clientWidth + 1 && e.tabIndex < 0)
   .map((e) => `${e.tagName}.${e.className}`)"""
 
+ALIVE = """() => [...document.querySelectorAll(".lab")].every((lab) =>
+  "ready" in lab.dataset || lab.querySelector("canvas"))"""
+LONG = ("notebooks/", "reference/", "_mod")  # pages whose screenshot shows their beginning
+
 
 @pytest.fixture(scope="module")
 def pages():
@@ -42,6 +46,12 @@ def pages():
 def visited(pages):
     """All but the slides, which have a test of their own, and most listings of source."""
     return {n: p for n, p in pages.items() if n == LISTING or not n.startswith(("slides/", "_mod"))}
+
+
+def visit(page, path):
+    """Open a page, and wait until its laboratory has drawn."""
+    page.goto(f"file://{path}")
+    page.wait_for_function(ALIVE)
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
@@ -58,8 +68,9 @@ def test_every_page_stands_alone_fits_and_can_be_used(pages, chromium, width, mo
     )
     PICTURES.mkdir(exist_ok=True)
     for name, path in visited(pages).items():
-        page.goto(f"file://{path}")
-        page.screenshot(path=PICTURES / f"{name.replace('/', '_')}_{width}_{mode}.png")
+        visit(page, path)
+        picture = PICTURES / f"{name.replace('/', '_')}_{width}_{mode}.png"
+        page.screenshot(path=picture, full_page=not name.startswith(LONG))
         seen = page.evaluate("document.documentElement.scrollWidth")
         if seen > width:
             wrong.append((name, f"is {seen} pixels wide"))
@@ -77,7 +88,7 @@ def test_axe_finds_at_most_minor_faults(pages, chromium, width, mode):
     context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=mode)
     page, wrong = context.new_page(), []
     for name, path in visited(pages).items():
-        page.goto(f"file://{path}")
+        visit(page, path)
         if name != WHOLE:  # thousands of elements take axe seconds
             page.evaluate(CLEAR)
         for violation in Axe().run(page, options=OPTIONS).response["violations"]:
@@ -147,9 +158,10 @@ def test_solutions_are_folded_and_formulas_are_there(pages, chromium, lesson):
     assert all(one.is_visible() for one in solutions.all())
     assert page.locator(".katex").count() > 10
     assert page.evaluate("() => document.fonts.load('16px KaTeX_Main').then((f) => f.length)") > 0
-    colab = next(address for place, address, _ in links(lesson.path.stem) if place == "Colab")
     page.get_by_role("button", name="Start").click()
-    assert page.get_by_role("link", name="Colab", exact=True).first.get_attribute("href") == colab
+    for place, address, _ in links(lesson.path.stem):
+        link = page.locator(".menus").get_by_role("link", name=place, exact=True)
+        assert link.get_attribute("href") == address
     page.close()
 
 
@@ -172,6 +184,19 @@ def test_a_phone_has_the_navigation_in_a_menu(pages, chromium):
     link.first.click()
     assert page.url.endswith("teachers.html")
     page.close()
+
+
+def test_a_page_is_dark_before_the_scripts_of_the_theme_run(pages, chromium):
+    context = chromium.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.route("**/_static/scripts/*", lambda route: route.abort())
+    page.goto(f"file://{pages['index.html']}")
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.evaluate("localStorage.setItem('mode', 'light')")
+    page.reload()
+    assert page.locator("html").get_attribute("data-theme") == "light"
+    assert page.locator("meta[name=viewport]").count() == 1
+    context.close()
 
 
 def test_without_javascript_pages_read_as_they_are(pages, chromium):
