@@ -23,7 +23,7 @@ lab.pages.front = async (root) => {
   const options = { ...PLANES[6], size: 400, onChange: () => (isTouring = false), follows: () => true };
   const plane = new Lens(root, network, options);
   plane.canvas.style.touchAction = "pan-y"; // the page scrolls under a finger
-  text(root, "p", "Point at the plane: the decoder of notebook 6 makes a digit of every place.", { class: "lab-live" });
+  text(root, "p", "Point at the plane: the decoder of notebook 6 makes a picture of every place.", { class: "lab-live" });
   let share = 0, before = 0, frame = null; // of the round; when the last frame was; the next frame
   const tour = (now) => {
     if (!isTouring || share >= 1) return;

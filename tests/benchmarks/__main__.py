@@ -130,11 +130,19 @@ def error_section(options):
     print(f"{errors.table(errors.measure())}\n\n{errors.TABLE}")
 
 
+def is_skipped(*programs):
+    """Whether the browser or one of these programs is missing, which is said."""
+    missing = [f"the program {one}" for one in programs if shutil.which(one) is None]
+    missing = [*chromium.MISSING, *missing]
+    if missing:
+        print(f"skipped: needs {' and '.join(missing)}")
+    return bool(missing)
+
+
 def control_section(options):
     """Needs Chromium: only when asked for."""
     print("\nThe plane of notebook 06 in JupyterLab: from the pointer to the decoded image")
-    if chromium.MISSING:
-        print(f"skipped: {chromium.REASON}")
+    if is_skipped():
         return
     with tempfile.TemporaryDirectory() as folder:
         median, ninth, n = controls.latency(Path(folder))
@@ -145,8 +153,7 @@ def control_section(options):
 def laboratory_section(options):
     """Needs Chromium and Node: only when asked for."""
     print("\nThe laboratory: a frame, from the event to the pixels")
-    if chromium.MISSING or shutil.which("node") is None:
-        print(f"skipped: needs {' and '.join(chromium.MISSING or ['the program node'])}")
+    if is_skipped("node"):
         return
     with tempfile.TemporaryDirectory() as folder:
         print(report.Table(laboratory.HEAD, laboratory.frames(Path(folder))))
@@ -158,8 +165,7 @@ def laboratory_section(options):
 def site_section(options):
     """Needs Chromium, Sphinx, Node and KaTeX: only when asked for."""
     print("\nThe web site")
-    if chromium.MISSING:
-        print(f"skipped: {chromium.REASON}")
+    if is_skipped("node"):
         return
     with tempfile.TemporaryDirectory() as folder:
         print(f"built in {site.build(folder):.0f} s")
