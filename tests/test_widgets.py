@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.neural_network import BernoulliRBM
 
 from aehelpers import widgets
 from aehelpers.models import RBM
@@ -134,6 +135,17 @@ def test_buttons_hide_a_half_and_clear_the_image(live):
     assert not known[392:].any()
     found["Button", "Blank"].click()
     assert not np.frombuffer(pad.pixels, np.uint8).any()
+
+
+@needs_anywidget
+def test_a_machine_of_scikit_learn_fills_in(live):
+    rbm = BernoulliRBM(5, n_iter=1, random_state=0).fit(IMAGES)
+    found = parts(widgets.fill_in(rbm, IMAGES, sweeps=10))
+    pad = found["Pad", ""]
+    pad.known = b"\x00" * 784
+    found["IntSlider", "sweep"].value = 1
+    assert len(pad.filled) == 784
+    assert len(set(pad.filled)) > 1
 
 
 def test_a_clamped_sweep_keeps_what_is_known_and_draws_the_rest():
