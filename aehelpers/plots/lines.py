@@ -30,7 +30,7 @@ def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, ba
     x : sequence of float, optional
         Where the values of every line belong; 1, 2, ... without it.
     log_x : bool
-        Draw `x` on a logarithmic scale, with ticks at its values.
+        Draw `x` on a logarithmic scale, with ticks at its values (20k for 20,000).
     levels : dict of str to float, optional
         Dashed lines across, to compare with.
     bands : dict of str to pair of sequences of float, optional
@@ -69,7 +69,8 @@ def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, ba
     if log_x:
         axes.set_xscale("log")
         small = 8 if len(x) > 8 else None  # points; they would touch
-        axes.set_xticks(x, [f"{position:g}" for position in x], fontsize=small)
+        shown = [f"{at / 1000:g}k" if at >= 10_000 else f"{at:g}" for at in x]
+        axes.set_xticks(x, shown, fontsize=small)
         axes.minorticks_off()
     else:
         whole = x is None or all(float(position).is_integer() for position in x)

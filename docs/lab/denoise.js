@@ -1,7 +1,7 @@
 // Denoise: what three autoencoders make of a noisy garment (notebook 3).
 
 const AUTOENCODERS = { shallow: "#0072B2", deep: "#D55E00", denoising: "#009E73" }; // as in the figures
-const HIGHEST = 0.5; // noise in the chart: with more, the crossings between 0.1 and 0.2 are too small to see
+const HIGHEST = 0.5; // noise: with more, the crossings between 0.1 and 0.2 are too small to see in the chart
 const LEVELS = Array.from({ length: 11 }, (_, i) => (HIGHEST * i) / 10);
 
 lab.pages.denoise = async (root, state) => {
@@ -16,7 +16,7 @@ lab.pages.denoise = async (root, state) => {
   const bar = add(root, "div", { class: "lab-bar" });
   const which = { min: 1, max: garments.length, value: state.whole("garment", 1, garments.length, 1) };
   const garment = slider(bar, "garment", which, () => changed());
-  const sigma = { min: 0, max: 1, step: 0.01, value: state.number("noise", 0, 1, 0.2) };
+  const sigma = { min: 0, max: HIGHEST, step: 0.01, value: state.number("noise", 0, HIGHEST, 0.2) };
   const level = slider(bar, "noise σ", { ...sigma, shown: (value) => value.toFixed(2) }, () => show());
   button(bar, "Other noise", () => {
     seed += 1;
@@ -49,7 +49,7 @@ lab.pages.denoise = async (root, state) => {
       picture.show(pictures[i]);
       picture.note.textContent = `error ${found[i].toFixed(1)}`;
     });
-    chart.draw(lines, ["σ = 0", `σ = ${HIGHEST}`], level.value <= HIGHEST ? level.value / HIGHEST : undefined);
+    chart.draw(lines, ["σ = 0", `σ = ${HIGHEST}`], level.value / HIGHEST);
     say(`${clean.note.textContent}, with noise of ${level.value.toFixed(2)}.`);
   }
 

@@ -54,6 +54,16 @@ def visit(page, path):
     page.wait_for_function(ALIVE)
 
 
+def barriers(page, *, clear):
+    """What axe finds, but for minor faults; `clear` first what takes it seconds."""
+    if clear:
+        page.evaluate(CLEAR)
+    for violation in Axe().run(page, options=OPTIONS).response["violations"]:
+        if violation["impact"] != "minor":
+            where = [node["target"] for node in violation["nodes"][:3]]
+            yield violation["impact"], violation["id"], where
+
+
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_every_page_stands_alone_fits_and_can_be_used(pages, chromium, width, mode):
@@ -78,23 +88,7 @@ def test_every_page_stands_alone_fits_and_can_be_used(pages, chromium, width, mo
         laboratory = page.locator(".lab").count() > 0
         if laboratory != (page.locator("script[src*='lab/laboratory.js']").count() > 0):
             wrong.append((name, "has a laboratory or its script, not both"))
-    assert wrong == []
-    context.close()
-
-
-@pytest.mark.parametrize(("width", "mode"), [(1280, "light"), (390, "dark")])
-def test_axe_finds_at_most_minor_faults(pages, chromium, width, mode):
-    """Each mode and each width once: contrast depends on the mode, the layout on the width."""
-    context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=mode)
-    page, wrong = context.new_page(), []
-    for name, path in visited(pages).items():
-        visit(page, path)
-        if name != WHOLE:  # thousands of elements take axe seconds
-            page.evaluate(CLEAR)
-        for violation in Axe().run(page, options=OPTIONS).response["violations"]:
-            if violation["impact"] != "minor":
-                where = [node["target"] for node in violation["nodes"][:3]]
-                wrong.append((name, violation["impact"], violation["id"], where))
+        wrong += [(name, *fault) for fault in barriers(page, clear=name != WHOLE)]
     assert wrong == []
     context.close()
 
