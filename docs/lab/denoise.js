@@ -18,7 +18,7 @@ lab.pages.denoise = async (root, state) => {
   const garment = slider(bar, "garment", which, () => changed());
   const sigma = { min: 0, max: HIGHEST, step: 0.01, value: state.number("noise", 0, HIGHEST, 0.2) };
   const level = slider(bar, "noise σ", { ...sigma, shown: (value) => value.toFixed(2) }, () => show());
-  button(bar, "Other noise", () => {
+  button(bar, "New random noise", () => {
     seed += 1;
     changed();
   });

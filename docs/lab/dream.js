@@ -36,7 +36,7 @@ lab.pages.dream = async (root, state) => {
     seed += 1;
     begin();
   });
-  button(side, "Nine new draws", () => {
+  button(side, "Nine new draws of the VAE", () => {
     drawn += 1;
     draw();
   });

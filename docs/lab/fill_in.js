@@ -38,7 +38,7 @@ lab.pages.fill_in = async (root, state) => {
   text(halves, "legend", "Rub out a half");
   for (const half of Object.keys(HALVES)) button(halves, half, () => hide(maskOf(half)));
   const random = add(tools, "div", { class: "lab-group" });
-  const share = slider(random, "share of pixels", { min: 5, max: 95, step: 5, value: 50, shown: (value) => `${value} %` });
+  const share = slider(random, "share missing", { min: 5, max: 95, step: 5, value: 50, shown: (value) => `${value} %` });
   button(random, "Rub out at random", () => {
     const draw = seeded(seed), order = [...BLANK.keys()].map((i) => [draw(), i]).sort(([a], [b]) => a - b);
     const mask = new Uint8Array(BLANK.length).fill(1);
@@ -86,7 +86,7 @@ lab.pages.fill_in = async (root, state) => {
     const error = (values) => (squaredError(source, values, pad.known) / missing).toFixed(3);
     whole.show(source ?? pad.image());
     whole.note.textContent =
-      source && filled ? `Squared error of a missing pixel: ${error(filled)} (black: ${error(BLANK)})` : "";
+      source && filled ? `Squared error of a missing pixel: ${error(filled)} (if all were black: ${error(BLANK)})` : "";
     const ends = energies.length > 2 ? ["after sweep 1", `after sweep ${energies.length - 1}`] : ["", ""];
     chart.draw([{ name: "free energy", values: energies.slice(1) }], ends); // the first is that of noise
     if (energies.length) say(`Sweep ${energies.length}.`);

@@ -139,7 +139,7 @@ ACTS = {
     "denoise": {
         "pointer": lambda page, _: page.get_by_label("noise σ").click(position={"x": 120, "y": 20}),
         "keys": lambda page, _: press(page, page.get_by_label("garment"), "ArrowRight"),
-        "touch": lambda page, _: tap(page, button(page, "Other noise")),
+        "touch": lambda page, _: tap(page, button(page, "New random noise")),
         "changed": ["noisy", "shallow", "deep", "denoising"],
     },
     "dream": {
@@ -175,7 +175,7 @@ def test_a_link_leads_to_what_was_seen(visit, name):
         ACTS[name][by](page, page.locator(".lab canvas").first)
     if name == "dream":  # whose chain begins anew
         button(page, "Other random numbers").click()
-        button(page, "Nine new draws").click()
+        button(page, "Nine new draws of the VAE").click()
     page.mouse.move(0, 0)
     page.wait_for_selector(".lab[data-ready]")
     button(page, "Copy link").click()
