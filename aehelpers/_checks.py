@@ -171,15 +171,16 @@ def check_images(images, *, loosely=False, name="images"):
     return images
 
 
-def check_labels(labels, n_labels, n_classes):
+def check_labels(labels, n_labels, n_classes, *, name="labels"):
     """Labels as an array, or ValueError unless they are `n_labels` ints below `n_classes`."""
-    check_plain(labels=labels)
+    check_plain(**{name: labels})
+    check_int(1, n_classes=n_classes)
     labels = np.asarray(labels)
     fits = labels.shape == (n_labels,) and labels.dtype.kind in "iu"
     if not (fits and ((labels >= 0) & (labels < n_classes)).all()):
         got = f"{labels.dtype} of shape {labels.shape}"
         got += f" from {labels.min()} to {labels.max()}" if fits and n_labels else ""
-        raise ValueError(f"labels must be {n_labels} ints from 0 to {n_classes - 1}, got {got}")
+        raise ValueError(f"{name} must be {n_labels} ints from 0 to {n_classes - 1}, got {got}")
     return labels
 
 

@@ -230,6 +230,8 @@ def layers(*models):
     """
     rows, parts = [], []
     for model in models:
+        if not hasattr(model, "layers"):
+            raise ValueError(f"models must be Keras models, got {model!r:.100}")
         parts += [part for part in model.layers if hasattr(part, "layers")] or [model]
     for model in parts:
         for layer in model.layers:

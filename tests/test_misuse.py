@@ -1,13 +1,16 @@
 """What somebody who had not seen the tests did wrong, and was not told in one sentence."""
 
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy import sparse
 
-from aehelpers import data, measures, models, plots, widgets
-from aehelpers.models import VAE, Autoencoder, vae_bounds
+from aehelpers import _files, data, measures, models, plots, report, widgets
+from aehelpers.models import VAE, Autoencoder, keras, vae_bounds
 from aehelpers.runner import batch
 
 X = np.random.default_rng(0).random((60, 16), np.float32)
@@ -20,6 +23,23 @@ def compiled(kind):
     )
     model.compile("sgd")
     return model
+
+
+def linear():
+    return Autoencoder([5], n_pixels=16, output="linear")
+
+
+def of_few_pixels():
+    return models.RBM.from_parameters(X[:2, :4], [0, 0], np.zeros(4))
+
+
+def of_weights(**parameters):
+    return models.RBM.from_parameters(X[:2], [0, 0], np.zeros(16), **parameters)
+
+
+SAMPLE = data.load("mnist-sample")
+RBM = models.RBM(2, n_iter=1, random_state=0).fit(X)
+PATHS, NAMES = IMAGES[np.newaxis, :3], np.array(["zero", "one"])
 
 
 @pytest.mark.parametrize(
@@ -82,6 +102,44 @@ def test_sparse_images_are_refused(kind, method):
         (lambda: batch.plan(["a.ipynb"]), "requests must be pairs of a notebook and a dict"),
         (lambda: batch.plan("a.ipynb"), "requests must be pairs of a notebook and a dict"),
         (lambda: batch.plan([("a.ipynb", 3)]), "requests must be pairs of a notebook and a dict"),
+        (lambda: SAMPLE.of_classes([True, False]), "labels must be different integers"),
+        (lambda: SAMPLE.of_classes([1, 5]).of_classes([2]), "labels must be those of some images"),
+        (lambda: SAMPLE.of_classes([1, [2, 3]]), "labels must be different integers"),
+        (lambda: compiled("").fit(), "x must be images, got none"),
+        (lambda: compiled("VAE").fit(), "x must be images, got none"),
+        (lambda: compiled("").predict(None), "x must be images, got none"),
+        (lambda: models.train_or_load(compiled("VAE"), None, epochs=1), "images must be an array"),
+        (lambda: linear().predict(X[:0]), "images must be at least one, got none"),
+        (lambda: linear().predict(X[0]), r"images must have shape \(n, 16\), got \(16,\)"),
+        (lambda: compiled("").fit(X, X, epochs=1.5), "epochs must be an integer of at least 0"),
+        (lambda: compiled("VAE").fit(X, epochs=-3), "epochs must be an integer of at least 0"),
+        (lambda: VAE(2, learning_curve=5), "learning_curve must be a dict"),
+        (lambda: models.RBM(n_components=True).fit(X), "n_components must be an integer"),
+        (lambda: models.RBM(n_chains=True).partial_fit(X), "n_chains must be an integer"),
+        (lambda: models.RBM(2).fit(X, on_epoch=5), "on_epoch must be a function, got 5"),
+        (lambda: of_weights(n_chains=-5), "n_chains.* must be"),
+        (lambda: models.RBM.from_parameters(X[:0], [], np.zeros(16)), "n_components.* must be"),
+        (lambda: measures.linear_completion(X, X, X > 0.5, ridge=1e-300), "ridge must be at least"),
+        (lambda: measures.ppca_completion(X[:1], X, X > 0.5), "x_train must be at least two"),
+        (lambda: measures.mean_by_class([1.0], [0], n_classes="2"), "n_classes must be an integer"),
+        (lambda: measures.random_pairs([1, np.nan, np.nan], 9, 0, same=False), "must be finite"),
+        (lambda: measures.measure_paths(X.reshape(5, 12, 16), None), "classifier must be a model"),
+        (lambda: plots.path_grid(PATHS, [[0.5, 1]], [[1]], class_names=NAMES), "ends must be 2"),
+        (lambda: plots.pixel_map(IMAGES[0], axis="v"), "maps must be a dict"),
+        (lambda: plots.bars([1], ["a"], axis="v"), "groups must be a dict"),
+        (lambda: plots.curves({"a": [1]}, axis="v", levels=[0.5]), "levels must be a dict"),
+        (
+            lambda: plots.curves({"a": [1]}, axis="v", levels={"b": None}),
+            "level b must be a number",
+        ),
+        (lambda: plots.signed_images(IMAGES, axis=5), "axis must be a text, got 5"),
+        (lambda: plots.latent_scatter(X[:, :2], [0] * 60, None), "class_names must be given"),
+        (lambda: report.layers(5), "models must be Keras models, got 5"),
+        (lambda: widgets.plane(None, [[0, np.nan]], [0], NAMES), "codes must be finite"),
+        (lambda: widgets.plane(None, [[0, 1]], [0], NAMES, box=[[1, 0], [0, 1]]), "box must have"),
+        (lambda: widgets.fill_in(RBM, IMAGES), r"rbm must be of 784 pixels, got \(16,\)"),
+        (lambda: widgets.fill_in(RBM, X), r"images must have shape \(n, 784\), got \(60, 16\)"),
+        (lambda: widgets.fill_in(RBM, IMAGES[:0]), r"images must have shape \(n, 784\), got \(0"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(call, sentence):
@@ -91,7 +149,6 @@ def test_what_is_wrong_is_said_in_one_sentence(call, sentence):
 
 
 MASKED = np.ma.masked_greater(X, 0.5)
-RBM = models.RBM(2, n_iter=1, random_state=0).fit(X)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +163,8 @@ RBM = models.RBM(2, n_iter=1, random_state=0).fit(X)
         lambda: RBM.complete(MASKED, X > 0.5),
         lambda: models.RBM(2).fit(MASKED),
         lambda: RBM.free_energy(MASKED),
+        lambda: models.rbm_exact.expected_gradient(of_few_pixels(), MASKED[:, :4]),
+        lambda: models.rbm_exact.numeric_gradient(of_few_pixels(), MASKED[:, :4]),
         lambda: models.RBM.from_parameters(MASKED[:2], [0, 0], np.zeros(16)),
         lambda: compiled("VAE").decode(MASKED[:, :2]),
         lambda: Autoencoder([2], n_pixels=16, output="linear").fit(MASKED, MASKED),
@@ -167,6 +226,71 @@ def test_a_live_control_says_what_it_needs(monkeypatch):
     monkeypatch.setenv("AEHELPERS_WIDGETS", "live")
     with pytest.raises(ValueError, match="what render returns must be a dict"):
         widgets.sliders(lambda a: IMAGES, a=(0, 4, 1, 0))
+    with pytest.raises(ValueError, match=r"images must have shape \(n, 784\), got \(80, 49\)"):
+        widgets.sliders(lambda a: {"a": IMAGES.reshape(-1, 49)}, a=(0, 4, 1, 0))
+
+
+def test_lists_of_images_are_images():
+    listed, targets = X.tolist(), X[:, ::-1].tolist()
+    results = []
+    for given in (X, X[:, ::-1]), (listed, targets):
+        keras.utils.set_random_seed(0)
+        model = compiled("autoencoder")
+        history = model.fit(*given, validation_data=given, epochs=1, verbose=0).history
+        results.append((history["loss"], history["val_loss"], model.predict(given[0]).tolist()))
+    assert results[0] == results[1]
+    model = compiled("VAE")
+    model.fit(listed, validation_data=listed, epochs=1, verbose=0)
+
+
+def test_one_callback_needs_no_list():
+    seen = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: began.append(1))
+    for callbacks in (seen, None, [seen]):
+        began = []
+        models.train_or_load(compiled("VAE"), X, epochs=1, callbacks=callbacks)
+        assert len(began) == (callbacks is not None)
+
+
+def test_few_draws_beyond_all_others_are_the_heaviest_tail():
+    """The weights of the others are 0 in float64, beside the largest."""
+    keras.utils.set_random_seed(0)
+    model = VAE(2, n_pixels=784, hidden_sizes=[64], decoder_kind="gaussian", sigma=0.001)
+    assert (vae_bounds.pareto_k(model, IMAGES, k=25) > 0.7).all()
+
+
+def test_an_end_of_the_plane_lies_in_the_plane():
+    codes = np.array([[0, 0], [0.1, 0.7]])
+    for point in codes:
+        assert measures.point_in_plane(point, codes)[1] == ""
+        assert measures.point_in_plane(point, np.float32(codes))[1] == ""
+    assert measures.point_in_plane([0.1001, 0.7], codes)[1] != ""
+
+
+def test_whole_numbers_have_a_scale_with_a_sign():
+    picture = plots.signed_images(np.full((1, 784), -128, np.int8), axis="v")
+    assert "from -1.3e+02 (black)" in picture.alt
+    assert "from -1 (black)" in plots.signed_images(IMAGES > 0.5, axis="v").alt
+
+
+def test_names_of_classes_may_be_an_array():
+    plots.path_grid(PATHS, [[0, 1]], [[1]], class_names=NAMES)
+
+
+def test_a_model_half_written_by_a_killed_process_is_removed(tmp_path):
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    left = tmp_path / f".{_files._HOST}.{ended.pid}.{'0' * 32}.partial.keras"
+    left.write_bytes(b"half")
+    models.train_or_load(compiled("VAE"), X, epochs=1, save_to=tmp_path)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".keras"]
+    assert not left.exists()
+
+
+def test_another_backend_of_keras_is_named_before_it_is_imported():
+    environment = os.environ | {"KERAS_BACKEND": "jax"}
+    command = [sys.executable, "-c", "import aehelpers.models"]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert "ImportError: aehelpers needs Keras on TensorFlow, got KERAS_BACKEND=jax" in ended.stderr
 
 
 def test_classes_may_be_a_list():

@@ -391,7 +391,7 @@ PATHS = PIXELS.reshape(1, 4, 784)
         (lambda: plots.path_grid(PATHS, [[1, 2]], [[1]]), r"labels must be .* shape \(1, 2\)"),
         (
             lambda: plots.path_grid(PATHS, [[1, 2]], [[1, 2]], class_names=["bag", "shoe"]),
-            "labels must be 2 ints from 0 to 1, got int64 of shape .2,. from 1 to 2",
+            "ends must be 2 ints from 0 to 1, got int64 of shape .2,. from 1 to 2",
         ),
         (
             lambda: plots.path_grid(PATHS, [[1, 2]], [[1, 2]], ways=["VAE", "cross-fade"]),

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aehelpers._checks import check_choice
+from aehelpers._checks import check_choice, is_int
 from aehelpers.data import sources
 from aehelpers.data.sources import FILES, DataError
 
@@ -65,15 +65,16 @@ class Dataset:
         labels : list of int
             At least one, each from 0 to the last class, none twice.
         """
-        labels = list(labels) if isinstance(labels, (set, frozenset)) else labels
-        labels, allowed = np.atleast_1d(labels), range(len(self.class_names))
-        different = set(labels.ravel().tolist())
-        if labels.ndim != 1 or not 0 < len(labels) == len(different & set(allowed)):
+        labels, allowed = list(labels) if np.iterable(labels) else [labels], len(self.class_names)
+        fits = all(is_int(label) and 0 <= label < allowed for label in labels)
+        if not (labels and fits and len(set(labels)) == len(labels)):
             raise ValueError(
-                f"labels must be different integers from 0 to {allowed[-1]}, at least one, "
-                f"got {labels.tolist()}"
+                f"labels must be different integers from 0 to {allowed - 1}, at least one, "
+                f"got {labels}"
             )
         train, test = np.isin(self.y_train, labels), np.isin(self.y_test, labels)
+        if not train.any():
+            raise ValueError(f"labels must be those of some images, got {labels.tolist()}")
         return replace(
             self,
             x_train=self.x_train[train],
@@ -210,8 +211,8 @@ def _find_full(name):
     except (OSError, DataError) as error:
         warnings.warn(
             f"{name} cannot be loaded in full, so a sample of 5,000 images stands in for it: "
-            f"{error}. For the full set, let AEHELPERS_DATA name a folder with its files, "
-            "or run `aehelpers data --fetch` online.",
+            f"{error}. For the full set, let AEHELPERS_DATA name a folder whose subfolder {name} "
+            "has its files, or run `aehelpers data --fetch` online.",
             stacklevel=3,
         )
         return None

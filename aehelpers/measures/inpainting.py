@@ -167,6 +167,8 @@ def ppca_completion(x_train, images, observed, *, n_components=100):
     Parameters and returns: see `mean_image_completion`; some values lie outside [0, 1].
     """
     x_train, images, observed = _observed_part(x_train, images, observed)
+    if len(x_train) < 2:
+        raise ValueError("x_train must be at least two images, got one")
     check_int(1, min(len(x_train), x_train.shape[1]) - 1, n_components=n_components)
     pca = PCA(n_components, svd_solver="covariance_eigh", copy=False).fit(x_train)
     noise = max(float(pca.noise_variance_), _GREY_LEVEL**2 / 12)
@@ -204,6 +206,9 @@ def linear_completion(x_train, images, observed, *, ridge=1e-4):
     for rows in gen_batches(len(x_train), _ROWS):
         deviations = x_train[rows] - mean
         covariance += deviations.T @ deviations / len(x_train)
+    least = 10 * np.finfo(np.float64).eps * np.trace(covariance)  # more than rounding errors
+    if ridge < least:
+        raise ValueError(f"ridge must be at least {least:.1g} for these images, got {ridge!r}")
     covariance += ridge * np.eye(len(mean))
     precision = linalg.inv(covariance)
     deviations = np.where(observed, images - mean, 0)

@@ -109,7 +109,7 @@ def point_in_plane(point, codes):
     """
     code, codes = np.float32(as_real((2,), point=point)), as_real(("n", 2), codes=codes)
     check_finite(point=code, codes=codes)
-    low, high = np.min(codes, axis=0), np.max(codes, axis=0)
+    low, high = np.float32(np.min(codes, axis=0)), np.float32(np.max(codes, axis=0))
     if ((low <= code) & (code <= high)).all():
         return code[np.newaxis], ""
     spans = " and ".join(f"{a:.3g} to {b:.3g}" for a, b in zip(low, high, strict=True))

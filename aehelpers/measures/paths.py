@@ -9,6 +9,7 @@ from sklearn.utils import gen_batches
 from aehelpers._checks import (
     as_generator,
     as_real,
+    check_finite,
     check_images,
     check_int,
     check_number,
@@ -47,6 +48,7 @@ def random_pairs(labels, n_pairs, seed, *, same):
         If a class has only one image to make a pair with, or all are of one class.
     """
     labels, rng = as_real(("n",), labels=labels), as_generator(seed)
+    check_finite(labels=labels)
     check_int(1, n_pairs=n_pairs)
     if not isinstance(same, (bool, np.bool_)):
         raise ValueError(f"same must be True or False, got {same!r}")
@@ -177,6 +179,8 @@ def measure_paths(paths, classifier, x_train=None):
 
 
 def _probabilities(classifier, images):
+    if not hasattr(classifier, "predict"):
+        raise ValueError(f"classifier must be a model with predict, got {classifier!r:.100}")
     what = "what classifier.predict gives"
     given = as_real((len(images), "n"), **{what: classifier.predict(images)})
     if not ((given >= 0).all() and np.allclose(given.sum(1), 1, atol=1e-3)):  # also where it is NaN

@@ -38,6 +38,11 @@ def _native_stderr_held_back():
             os.close(saved)
 
 
+if (_asked := os.environ.get("KERAS_BACKEND") or "tensorflow") != "tensorflow":
+    raise ImportError(
+        f"aehelpers needs Keras on TensorFlow, got KERAS_BACKEND={_asked}: unset it, or set it to "
+        "tensorflow"
+    )
 with _native_stderr_held_back():
     import keras
     import tensorflow as tf
@@ -45,7 +50,7 @@ with _native_stderr_held_back():
     if keras.backend.backend() != "tensorflow":
         raise ImportError(
             f"aehelpers needs Keras on TensorFlow, but Keras is set to {keras.backend.backend()}: "
-            "unset KERAS_BACKEND or set it to tensorflow"
+            "set KERAS_BACKEND to tensorflow"
         )
     tf.config.list_physical_devices()
 

@@ -10,7 +10,7 @@ from aehelpers._checks import as_real, as_sizes, check_choice, check_images, che
 from aehelpers.data import NOISE_KINDS
 from aehelpers.models._backend import keras, tf
 from aehelpers.models._random import Random, corrupt
-from aehelpers.models.epoch_fit import EpochFit, cosine_schedule, first_batch
+from aehelpers.models.epoch_fit import EpochFit, as_array, cosine_schedule, first_batch
 
 __all__ = ["Autoencoder", "StackedDenoisingAutoencoder", "deep", "denoising", "shallow"]
 
@@ -128,20 +128,24 @@ class Autoencoder(EpochFit, keras.Model):
             If there are no targets, the output is a sigmoid and they lie outside [0, 1], or
             images under noise lie outside `noise_range`.
         """
+        x, y, held_out = as_array(x), as_array(y), kwargs.get("validation_data")
         self._check_pair(x, y)
         self._check_range(first_batch(x)[0])
-        held_out = kwargs.get("validation_data")
+        if isinstance(held_out, (tuple, list)):
+            kwargs["validation_data"] = held_out = tuple(map(as_array, held_out))
         if held_out is not None:
-            self._check_pair(*(held_out[:2] if isinstance(held_out, (tuple, list)) else [held_out]))
+            self._check_pair(*(held_out[:2] if isinstance(held_out, tuple) else [held_out]))
         return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """Loss and metrics, averaged over images; arguments as in `keras.Model.evaluate`."""
+        x, y = as_array(x), as_array(y)
         self._check_pair(x, y)
         return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """Reconstructions of images; arguments as in `keras.Model.predict`."""
+        x = as_array(x)
         self._check(first_batch(x)[0])
         return super().predict(x, *args, **kwargs)
 
@@ -154,12 +158,17 @@ class Autoencoder(EpochFit, keras.Model):
     def _check(self, images, targets=None):
         """Check what is in arrays. Inputs may leave [0, 1] a little, under noise of the user's."""
         for name, array in {"images": images, "y": targets}.items():
-            if hasattr(array, "__array__") and np.shape(array)[1:] not in ((), (self.n_pixels,)):
-                got = np.shape(array)[1]
-                raise ValueError(f"{name} must have {self.n_pixels} pixels, got {got}")
+            if hasattr(array, "__array__"):
+                shape = np.shape(array)
+                if len(shape) != 2:
+                    raise ValueError(f"{name} must have shape (n, {self.n_pixels}), got {shape}")
+                if shape[1] != self.n_pixels:
+                    raise ValueError(f"{name} must have {self.n_pixels} pixels, got {shape[1]}")
+                if not shape[0]:
+                    raise ValueError(f"{name} must be at least one, got none")
         if self.output_activation == "sigmoid":
-            if hasattr(images, "__array__") and not len(check_images(images, loosely=True)):
-                raise ValueError("images must be at least one, got none")
+            if hasattr(images, "__array__"):
+                check_images(images, loosely=True)
             if hasattr(targets, "__array__"):
                 check_images(targets, name="y")
 

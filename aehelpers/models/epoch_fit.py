@@ -79,7 +79,8 @@ class EpochFit:
         ValueError
             If an array holds NaN or infinity, or as Keras does.
         """
-        _refuse_sparse(x)
+        _check_given(x)
+        check_int(0, epochs=epochs)
         kwargs = {"validation_batch_size": AT_ONCE, **kwargs}
         if verbose == "auto":
             verbose = int(_progress.is_watched())
@@ -120,12 +121,12 @@ class EpochFit:
 
     def evaluate(self, x=None, y=None, batch_size=AT_ONCE, verbose=0, **kwargs):
         """Loss and metrics, averaged over images; arguments as in `keras.Model.evaluate`."""
-        _refuse_sparse(x)
+        _check_given(x)
         return super().evaluate(x, y, batch_size, verbose, **kwargs)
 
     def predict(self, x, batch_size=AT_ONCE, verbose=0, **kwargs):
         """The model's outputs for `x`, as arrays; arguments as in `keras.Model.predict`."""
-        _refuse_sparse(x)
+        _check_given(x)
         return super().predict(x, batch_size, verbose, **kwargs)
 
     def compile_from_config(self, config):
@@ -211,8 +212,10 @@ def _without_copies(elements):
     return elements.prefetch(1).with_options(options)
 
 
-def _refuse_sparse(images):
+def _check_given(images):
     """Keras would take a sparse matrix, but nobody would have checked what is in it."""
+    if images is None:
+        raise ValueError("x must be images, got none")
     if issparse(images):
         raise ValueError("images must be dense, got a sparse matrix: its toarray() makes them so")
 
@@ -235,6 +238,11 @@ def first_batch(x, y=None):
         for batch in x.take(1):
             x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
     return x, y
+
+
+def as_array(values):
+    """A list as an array: of a list Keras would make several inputs."""
+    return np.asarray(values) if isinstance(values, list) else values
 
 
 def as_list(callbacks):

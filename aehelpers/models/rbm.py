@@ -199,6 +199,9 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         FloatingPointError
             If the weights are no longer finite. Those of the epoch before are kept.
         """
+        self._check_parameters()
+        if on_epoch is not None and not callable(on_epoch):
+            raise ValueError(f"on_epoch must be a function, got {on_epoch!r:.100}")
         with self._rollback_on_error():
             X = self._check_images(X, reset=True)
             if held_out is not None:
@@ -245,7 +248,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             Itself.
         """
         first = not hasattr(self, "components_")
-        self._validate_params()  # which scikit-learn does not, once it is fitted
+        self._check_parameters()
         with self._rollback_on_error():
             X = self._check_images(X, reset=first)
         if not hasattr(self, "random_state_"):
@@ -258,6 +261,13 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         )
         self._keep(state, "this step")
         return self
+
+    def _check_parameters(self):
+        self._validate_params()  # which scikit-learn does not, once it is fitted
+        counts = {n: getattr(self, n) for n in ("n_components", "batch_size", "n_iter", "n_steps")}
+        if self.n_chains is not None:
+            counts["n_chains"] = self.n_chains
+        check_int(0, **counts)  # True is an integer to scikit-learn
 
     def _rule(self):
         return gibbs.LearningRule(
@@ -562,6 +572,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         _check_shapes(**arrays)
         check_images(arrays["pixel_means"][np.newaxis], name="pixel_means")
         rbm = cls(len(arrays["components"]), **parameters)
+        rbm._check_parameters()
         rbm._initialize(**arrays)
         return rbm
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import logsumexp, softmax
 from sklearn.utils import gen_batches
 
-from aehelpers._checks import check_int, check_number
+from aehelpers._checks import check_int, check_number, check_plain
 from aehelpers.models import gibbs
 from aehelpers.models._backend import tf
 from aehelpers.models.rbm import check_rbm
@@ -170,6 +170,7 @@ def _check_small(rbm, images):
                 f"the sums run over all states of at most {MOST_UNITS_IN_SUMS} {units} units, "
                 f"got {number}"
             )
+    check_plain(images=images)
     images = np.asarray(images, np.float64)
     if images.ndim != 2 or images.shape[1] != rbm.n_features_in_:
         raise ValueError(f"images must have shape (n, {rbm.n_features_in_}), got {images.shape}")

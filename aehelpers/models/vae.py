@@ -19,10 +19,11 @@ from aehelpers._checks import (
     check_choice,
     check_images,
     check_int,
+    check_mapping,
     check_number,
     check_plain,
 )
-from aehelpers._files import replacing
+from aehelpers._files import remove_abandoned, replacing
 from aehelpers.models._backend import keras, tf
 from aehelpers.models._random import Random, binarize
 from aehelpers.models.epoch_fit import AT_ONCE, EpochFit, as_list, cosine_schedule, first_batch
@@ -147,6 +148,7 @@ class VAE(EpochFit, keras.Model):
         self.hidden_sizes = as_sizes(hidden_sizes=hidden_sizes)
         self.activation, self.decoder_kind, self.pixels = activation, decoder_kind, pixels
         self.sigma, self.beta = float(sigma), float(beta)
+        check_mapping(learning_curve=learning_curve or {})
         self.learning_curve = dict(learning_curve or {})
 
         self.encoder = make_encoder(self.n_pixels, self.hidden_sizes, self.latent_dim, activation)
@@ -272,7 +274,9 @@ class VAE(EpochFit, keras.Model):
             remembers, are set back to before that epoch.
         """
         x, y = self._as_pair(x, y)
-        if isinstance(validation_data, (tuple, list)):
+        if isinstance(validation_data, list) and np.ndim(validation_data[:1]) == 2:  # images
+            validation_data = self._as_pair(validation_data)
+        elif isinstance(validation_data, (tuple, list)):
             images, *others = validation_data
             validation_data = (*self._as_pair(images, *others[:1]), *others[1:])
         elif hasattr(validation_data, "__array__"):
@@ -437,12 +441,14 @@ def train_or_load(
     if save_to:  # an error now, not after training
         try:
             os.makedirs(save_to, exist_ok=True)
+            remove_abandoned(save_to)
             tempfile.TemporaryFile(dir=save_to).close()
         except OSError as error:
             raise ValueError(f"save_to must be a folder to write to: {error}") from error
     if start_from:
         model = _load_like(model, Path(start_from, f"{model.name}.keras"))
     else:
+        x_train = model.check_images(x_train)
         schedule = cosine_schedule(len(x_train), batch_size, epochs, peak=peak, warm_up=0.1)
         model.compile(keras.optimizers.Adam(schedule))
         model.fit(
@@ -450,7 +456,7 @@ def train_or_load(
             batch_size=batch_size,
             epochs=epochs,
             validation_data=held_out,
-            callbacks=list(callbacks),
+            callbacks=as_list(callbacks),
         )
     if save_to:
         with replacing(Path(save_to, f"{model.name}.keras")) as path:

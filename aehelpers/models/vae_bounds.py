@@ -139,7 +139,8 @@ def pareto_k(vae, images, k=1_000, seed=0):
     The shape of a generalized Pareto distribution, fitted to the largest weights (Vehtari et
     al., "Pareto smoothed importance sampling", 2024). Below 0.7 the mean weight is
     reliable; above, few draws decide, and `importance_weighted_bound` is too large by an
-    unknown amount. Above 0.5 the weights have no variance.
+    unknown amount. Above 0.5 the weights have no variance. Infinite if the weights of few
+    draws are so much larger that the others are 0 beside them.
 
     Parameters
     ----------
@@ -166,8 +167,8 @@ def _shape_of_tail(excesses):
     n = len(excesses)
     n_trials = 30 + int(math.sqrt(n))
     quartile = excesses[int(n / 4 + 0.5) - 1]
-    if quartile == 0:  # weights that are all the same have no tail
-        return 0.0
+    if quartile == 0:  # all weights are the same; or few outweigh the others beyond float64
+        return np.inf if excesses[-1] else 0.0
     trials = 1 - np.sqrt(n_trials / (np.arange(1, n_trials + 1) - 0.5))
     trials = trials / (3 * quartile) + 1 / excesses[-1]
     shapes = np.log1p(-trials[:, np.newaxis] * excesses).mean(1)
@@ -218,9 +219,9 @@ def grid_log_likelihood(vae, images, limit=5.0, n=300):
     array of shape (n_images,)
         In nats; for grey pixels no likelihood, but what −ELBO bounds all the same.
     """
+    images = np.asarray(_check(vae, images), np.float64)
     if vae.latent_dim != 2:
         raise ValueError(f"vae must have two latent dimensions, got {vae.latent_dim}")
-    images = np.asarray(_check(vae, images), np.float64)
     check_number(0, above=True, limit=limit)
     codes, values = plane_grid(n, -limit, limit)
     log_cell = np.log(values[:, 1] - values[:, 0]).sum() - math.log(2 * math.pi)

@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import inspect
 import io
 import itertools
 from collections import Counter
@@ -11,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from aehelpers._checks import check_images, check_plain
+from aehelpers._checks import check_images, check_mapping, check_plain
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLE = {
@@ -52,6 +53,8 @@ _COLORS = {
     "test images (thin line)": PALETTE[6],
     "zero": PALETTE[6],
 }
+_DICTS = ("bands", "earlier_epochs", "groups", "histories", "levels", "maps", "rows", "series")
+_TEXTS = ("axis", "x_axis")
 _LINES = ("o-", "s--", "^:", "D-.")  # of lines of one colour, in their order
 
 
@@ -90,8 +93,11 @@ class Picture(Figure):
 def figure(draw):
     """Draw in the house style, and take the `name` and the `description` of every figure."""
 
+    signature = inspect.signature(draw)
+
     @functools.wraps(draw)
     def drawn(*args, name=draw.__name__, title="", description="", **kwargs):
+        _check_kinds(signature, signature.bind(*args, **kwargs).arguments)
         with mpl.rc_context(STYLE):
             picture = draw(*args, **kwargs)
             if title:
@@ -101,6 +107,18 @@ def figure(draw):
         return picture
 
     return drawn
+
+
+def _check_kinds(signature, arguments):
+    """What a figure needs must be given, and be a dict or a text where it is to be one."""
+    for name, value in arguments.items():
+        is_optional = signature.parameters[name].default is None
+        if value is None and not is_optional:
+            raise ValueError(f"{name} must be given, got None")
+        if name in _DICTS and value is not None:
+            check_mapping(**{name: value})
+        if name in _TEXTS and not isinstance(value, str):
+            raise ValueError(f"{name} must be a text, got {value!r:.100}")
 
 
 def checked_images(images):

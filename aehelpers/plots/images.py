@@ -12,7 +12,6 @@ from aehelpers._checks import (
     check_finite,
     check_int,
     check_labels,
-    check_mapping,
     check_number,
 )
 from aehelpers.plots._picture import (
@@ -45,7 +44,6 @@ def image_rows(rows, *, titles=None):
     titles : sequence of n str, optional
         One over each column.
     """
-    check_mapping(rows=rows)
     rows = {label: checked_images(images) for label, images in rows.items()}
     counts = {label: len(images) for label, images in rows.items()}
     if len(set(counts.values())) != 1:
@@ -99,7 +97,7 @@ def path_grid(paths, ends, labels, *, class_names=None, ways=None):
     n, steps = paths.shape[:2]
     ends, labels = as_real((n, 2), ends=ends), as_real((n, steps - 2), labels=labels)
     if class_names is not None:
-        check_labels(ends.ravel(), ends.size, len(class_names))
+        check_labels(ends.ravel(), ends.size, len(class_names), name="ends")
     check_titles(ways, n, "ways", "paths")
     cell = SIDE + _GAP
     field = np.concatenate([_mosaic(path, columns=steps) for path in paths])
@@ -108,7 +106,7 @@ def path_grid(paths, ends, labels, *, class_names=None, ways=None):
     axes = picture.add_subplot(anchor="W")
     axes.imshow(field, vmin=0, vmax=1)
     frameless(axes)
-    names = [[str(class_names[k] if class_names else k) for k in pair] for pair in ends]
+    names = [[str(k if class_names is None else class_names[k]) for k in pair] for pair in ends]
     is_long = any(len(name) > 3 for pair in names for name in pair)
     if is_long:  # with the number that the corners show
         parts = zip(names, ends, strict=True)
@@ -188,7 +186,7 @@ def signed_images(
         A scale ends at this percentile of the absolute values: at the largest one, unless
         a few large ones would grey out the rest, as those of weights do.
     """
-    images = as_real(("n", SIDE**2), images=images)
+    images = np.float64(as_real(("n", SIDE**2), images=images))
     check_choice(("shared", "each"), scale=scale)
     check_int(1, columns=columns)
     check_finite(images=images)

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from aehelpers._checks import as_real, check_int, check_mapping, check_number
+from aehelpers._checks import as_number, as_real, check_int, check_number
 from aehelpers.plots._picture import (
     LEGEND_LINE,
     WIDTH,
@@ -36,7 +36,6 @@ def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, ba
     bands : dict of str to pair of sequences of float, optional
         For some of the lines the least and the largest values, between which it is shaded.
     """
-    check_mapping(series=series)
     if not series:
         raise ValueError("series must have a line, got none")
     if x is not None:
@@ -51,7 +50,8 @@ def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, ba
     for label, values in series.items():
         if x is not None and len(x) != len(values):
             raise ValueError(f"x must have a value for each of the line {label}, got {len(x)}")
-    lines = [*series, *(levels or {})]
+    levels = {k: as_number(**{f"the level {k}": v}) for k, v in (levels or {}).items()}
+    lines = [*series, *levels]
     picture = Picture(WIDTH, max(3.4, LEGEND_LINE * len(lines)))
     axes = picture.add_subplot()
     colors, kinds = colors_of(lines), lines_of(lines)
@@ -62,7 +62,7 @@ def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, ba
         axes.plot(positions, values, kind, color=colors[label], ms=4, label=label)
         if label in (bands or {}):
             axes.fill_between(positions, *bands[label], color=colors[label], alpha=0.25, lw=0)
-    for label, level in (levels or {}).items():
+    for label, level in levels.items():
         axes.axhline(level, color=colors[label], ls="--", lw=1, label=label)
     axes.set_xlabel(x_axis)
     axes.set_ylabel(textwrap.fill(axis, 36))  # as high as the figure is
@@ -79,7 +79,7 @@ def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, ba
     ends = "; ".join(
         f"{label} from {values[0]:.3g} to {values[-1]:.3g}" for label, values in series.items()
     )
-    across = "".join(f"; {label} at {level:.3g}" for label, level in (levels or {}).items())
+    across = "".join(f"; {label} at {level:.3g}" for label, level in levels.items())
     picture.alt = f"Curves of {axis} against the {x_axis}: {ends}{across}."
     return picture
 
