@@ -49,13 +49,15 @@ def as_number(**argument):
     """A float, also of NumPy or TensorFlow; NaN and infinity are taken."""
     ((name, value),) = argument.items()
     try:
+        if isinstance(value, (str, bytes)):
+            raise TypeError
         return float(value)
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{name} must be a number, got {value!r:.100}") from None
 
 
 def as_real(shape, /, **argument):
-    """An array of real numbers of this shape, in which "n" is any length of at least 1.
+    """An array of real numbers of this shape, in which a name is any length of at least 1.
 
     NaN and infinity are taken.
     """
@@ -66,11 +68,13 @@ def as_real(shape, /, **argument):
     except ValueError:  # rows of several lengths
         array = np.asarray(None)
     pairs = zip(array.shape, shape, strict=False)
-    fits = array.ndim == len(shape) and all(a == b or (b == "n" and a > 0) for a, b in pairs)
+    fits = array.ndim == len(shape) and all(a == b or isinstance(b, str) for a, b in pairs)
     if array.dtype.kind not in "buif" or not fits:
         form = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
         got = f"{array.dtype} of shape {array.shape}"
         raise ValueError(f"{name} must be real numbers of shape ({form}), got {got}")
+    if not array.size:
+        raise ValueError(f"{name} must hold at least one number, got shape {array.shape}")
     return array
 
 

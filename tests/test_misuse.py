@@ -11,6 +11,7 @@ from scipy import sparse
 
 from aehelpers import _files, data, measures, models, plots, report, widgets
 from aehelpers.models import VAE, Autoencoder, keras, vae_bounds
+from aehelpers.models import rbm_likelihood as likelihood
 from aehelpers.runner import batch
 
 X = np.random.default_rng(0).random((60, 16), np.float32)
@@ -31,6 +32,16 @@ def linear():
 
 def of_few_pixels():
     return models.RBM.from_parameters(X[:2, :4], [0, 0], np.zeros(4))
+
+
+def turned():
+    rbm = of_weights()
+    rbm.components_ = rbm.components_.T
+    return rbm
+
+
+def ais(**settings):
+    return likelihood.log_partition_ais(RBM, n_chains=5, n_betas=3, **settings)
 
 
 def of_weights(**parameters):
@@ -134,6 +145,23 @@ def test_sparse_images_are_refused(kind, method):
         ),
         (lambda: plots.signed_images(IMAGES, axis=5), "axis must be a text, got 5"),
         (lambda: plots.latent_scatter(X[:, :2], [0] * 60, None), "class_names must be given"),
+        (
+            lambda: measures.dead_units(np.zeros((0, 3))),
+            "activations must hold at least one number",
+        ),
+        (lambda: measures.dead_units(np.zeros(3)), r"of shape \(n, n_units\), got"),
+        (lambda: measures.mean_by_class([], []), "values must hold at least one number"),
+        (lambda: measures.binary_cross_entropy(X, X[0]), "probabilities must have shape"),
+        (lambda: measures.pca_reconstructions(X, X[:, :5], 2), "x_test must have 16 pixels, as x_"),
+        (lambda: models.RBM(2).fit(X, held_out=X[:, :4]), "held_out must have 16 columns, got 4"),
+        (lambda: ais(reverse_from=X[:, :4]), "reverse_from must have 16 columns, got 4"),
+        (lambda: ais(reverse_from=9 * X), r"reverse_from must lie in \[0, 1\], got"),
+        (lambda: likelihood.log_likelihood(RBM, X[:, :4], 1), "images must have 16 columns, got 4"),
+        (lambda: likelihood.log_likelihood(RBM, X, "12"), "log_z must be a number, got '12'"),
+        (lambda: report.Results().add("a", "1.5"), "'a' must be a number, got '1.5'"),
+        (lambda: models.shallow("32"), "code_size must be an integer of at least 1, got '32'"),
+        (lambda: turned().transform(X), r"components_ must have shape \(2, 16\), got \(16, 2\)"),
+        (lambda: turned().partial_fit(X), r"components_ must have shape \(2, 16\), got"),
         (lambda: report.layers(5), "models must be Keras models, got 5"),
         (lambda: widgets.plane(None, [[0, np.nan]], [0], NAMES), "codes must be finite"),
         (lambda: widgets.plane(None, [[0, 1]], [0], NAMES, box=[[1, 0], [0, 1]]), "box must have"),
@@ -241,6 +269,24 @@ def test_lists_of_images_are_images():
     assert results[0] == results[1]
     model = compiled("VAE")
     model.fit(listed, validation_data=listed, epochs=1, verbose=0)
+
+
+class Stop(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+
+def test_interrupted_training_keeps_the_curve_of_the_epochs_that_ended():
+    model = compiled("VAE")
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, epochs=5, verbose=0, callbacks=Stop())
+    assert len(model.learning_curve["loss"]) == 2
+    with pytest.raises(ValueError, match="images must"):
+        model.fit(9 * X, verbose=0)
+    assert len(model.learning_curve["loss"]) == 2
+    model.fit(X, epochs=2, verbose=0)
+    assert len(model.learning_curve["loss"]) == 4
 
 
 def test_one_callback_needs_no_list():

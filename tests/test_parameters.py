@@ -242,6 +242,14 @@ def test_expand():
 
 
 @pytest.mark.parametrize(
+    "grid", [{"noise": ["0.1", "0.10"]}, {"epochs": ["1", "01"]}, {"sizes": ["[1]", "[ 1]"]}]
+)
+def test_values_that_are_the_same_once_they_are_read_are_refused(notebook, grid):
+    with pytest.raises(ParameterError, match="more than once"):
+        parameters.expand(grid, {}, notebook)
+
+
+@pytest.mark.parametrize(
     ("grid", "fixed", "sentence"),
     [
         ({"epochs": []}, {}, "the grid of epochs is empty"),

@@ -74,7 +74,7 @@ class Dataset:
             )
         train, test = np.isin(self.y_train, labels), np.isin(self.y_test, labels)
         if not train.any():
-            raise ValueError(f"labels must be those of some images, got {labels.tolist()}")
+            raise ValueError(f"labels must be those of some images, got {[*map(int, labels)]}")
         return replace(
             self,
             x_train=self.x_train[train],

@@ -60,7 +60,7 @@ def binary_cross_entropy(images, probabilities, *, margin=1e-7, per_image=False)
         p = np.clip(p, margin, 1 - margin)
         return -x * np.log(p) - (1 - x) * np.log1p(-p)
 
-    return _mean(cross_entropy, per_image, images, probabilities)
+    return _mean(cross_entropy, per_image, images, probabilities, name="probabilities")
 
 
 def pixel_entropy(images, *, per_image=False):
@@ -90,6 +90,9 @@ def pca_reconstructions(x_train, x_test, n_components):
     x_train = check_images(x_train, loosely=True, name="x_train")
     x_test = check_images(x_test, loosely=True, name="x_test")
     check_int(2, **{"the number of training images": len(x_train)})
+    if x_test.shape[1] != x_train.shape[1]:
+        n_pixels, got = x_train.shape[1], x_test.shape[1]
+        raise ValueError(f"x_test must have {n_pixels} pixels, as x_train, got {got}")
     check_int(1, min(x_train.shape), n_components=n_components)
     # This solver reads the images and leaves them as they are: no copy is needed.
     pca = PCA(n_components, svd_solver="covariance_eigh", copy=False).fit(x_train)
@@ -215,7 +218,7 @@ def dead_units(activations):
     -------
     bool array of shape (n_units,)
     """
-    activations = as_real(("n", "n"), activations=activations)
+    activations = as_real(("n", "n_units"), activations=activations)
     check_finite(activations=activations)
     return ~(activations > 0).any(axis=0)
 
@@ -241,9 +244,9 @@ def mean_by_class(values, labels, n_classes=10):
     return np.divide(sums, counts, out=np.full(n_classes, np.nan), where=counts > 0)
 
 
-def _mean(measure, per_image, images, others):
+def _mean(measure, per_image, images, others, *, name="reconstructions"):
     images = check_images(images, loosely=True)
-    others = check_images(others, loosely=True, name="reconstructions")
+    others = check_images(others, loosely=True, name=name)
     check_same_shape(images, others)
     if not images.size:
         raise ValueError(f"images must be at least one, got an array of shape {images.shape}")

@@ -310,6 +310,7 @@ class StackedDenoisingAutoencoder(Autoencoder):
 
 def shallow(code_size=32):
     """784-`code_size`-784 with a relu code and a sigmoid output, ready to fit."""
+    check_int(1, code_size=code_size)
     return _compiled(Autoencoder([code_size], name="shallow"))
 
 

@@ -310,6 +310,9 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self._n_features_out, self.n_features_in_ = n_components, n_features
 
     def _parameters(self):
+        shape = self.intercept_hidden_.shape + self.intercept_visible_.shape
+        if self.components_.shape != shape:
+            raise ValueError(f"components_ must have shape {shape}, got {self.components_.shape}")
         return gibbs.Parameters(self.components_, self.intercept_hidden_, self.intercept_visible_)
 
     def _state(self):
@@ -586,6 +589,9 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _check_images(self, X, *, reset, dtype=np.float32, name="X"):
         """`X` as a dense array of finite values in [0, 1]."""
         check_plain(**{name: X})
+        shape = np.shape(X)  # scikit-learn would speak of X, and of RBM
+        if name != "X" and len(shape) == 2 and shape[1] != self.n_features_in_:
+            raise ValueError(f"{name} must have {self.n_features_in_} columns, got {shape[1]}")
         X = validate_data(self, X, accept_sparse="csr", dtype=dtype, reset=reset)
         X = X.toarray() if issparse(X) else X
         low, high = X.min(), X.max()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit, logit, logsumexp
-from sklearn.utils import check_array, check_random_state, gen_batches
+from sklearn.utils import check_random_state, gen_batches
 
 from aehelpers._checks import as_number, check_int
 from aehelpers.models import gibbs
@@ -125,7 +125,7 @@ def log_partition_ais(
     check_int(1, n_sweeps=n_sweeps, reverse_sweeps=reverse_sweeps)
     rng = check_random_state(rbm.random_state if random_state is None else random_state)
     if reverse_from is not None:
-        reverse_from = check_array(reverse_from, dtype=np.float32)
+        reverse_from = rbm._check_images(reverse_from, reset=False, name="reverse_from")
         n_images = len(reverse_from)
         chosen = rng.choice(n_images, n_reverse_chains, replace=n_images < n_reverse_chains)
         started = rbm.gibbs(reverse_from[chosen], sweeps=reverse_sweeps, random_state=rng)
@@ -273,4 +273,5 @@ def log_likelihood(rbm, images, log_z):
     log_z = as_number(log_z=log_z.log_z if isinstance(log_z, LogPartition) else log_z)
     if not np.isfinite(log_z):
         raise ValueError(f"log_z must be finite, got {log_z}")
-    return -rbm.free_energy(images) - log_z
+    images = rbm._check_images(images, reset=False, name="images")
+    return -rbm._free_energy(images) - log_z

@@ -284,13 +284,14 @@ class VAE(EpochFit, keras.Model):
         callbacks = [_KeepFinite(), *as_list(callbacks)]
         kwargs["validation_data"] = validation_data
         self.kl_weight.assign(self.beta)
+        before = getattr(self, "history", None)
         try:
-            history = super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
-        finally:
-            self.kl_weight.assign(self.beta)  # a warm-up may have been interrupted
-        for name, values in history.history.items():
-            self.learning_curve[name] = [*self.learning_curve.get(name, ()), *values]
-        return history
+            return super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
+        finally:  # also where training was interrupted
+            self.kl_weight.assign(self.beta)
+            if getattr(self, "history", None) is not before:
+                for name, values in self.history.history.items():
+                    self.learning_curve[name] = [*self.learning_curve.get(name, ()), *values]
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """The loss and its terms at one draw of z; arguments as in `keras.Model.evaluate`."""

@@ -87,7 +87,7 @@ def sweep_requests(notebook, grid, given=None):
     if isinstance(grid, dict):
         if not grid:
             raise ParameterError(f"a grid needs a parameter of {notebook.stem} with its values")
-        return [(notebook, one) for one in parameters.expand(grid, given)]
+        return [(notebook, one) for one in parameters.expand(grid, given, notebook)]
     if not isinstance(grid, (list, tuple)) or not all(isinstance(one, dict) for one in grid):
         raise ParameterError("a sweep is a dict of lists of values, or a list of dicts, one a run")
     if not grid:

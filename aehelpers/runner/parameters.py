@@ -210,7 +210,7 @@ def read_grid(notebook, pairs):
     return grid
 
 
-def expand(grid, fixed):
+def expand(grid, fixed, notebook=None):
     """All combinations of the values of a grid, as dicts; the first name changes slowest.
 
     Parameters
@@ -218,6 +218,8 @@ def expand(grid, fixed):
     grid : dict of str to list
     fixed : dict
         Values that all runs share.
+    notebook : NotebookFile, optional
+        Whose parameters they are: as values of one of type float, 0.1 and 0.10 are the same.
 
     Raises
     ------
@@ -233,7 +235,10 @@ def expand(grid, fixed):
     for name, values in axes.items():
         if not values:
             raise ParameterError(f"the grid of {name} is empty")
-        ((repeated, times),) = Counter(map(str, values)).most_common(1)
+        read = values
+        if notebook is not None:
+            read = [_known(notebook, name).check(value, name) for value in values]
+        ((repeated, times),) = Counter(map(str, read)).most_common(1)
         if times > 1:
             raise ParameterError(f"the grid of {name} has {repeated} more than once")
     n_runs = math.prod(map(len, axes.values()))
