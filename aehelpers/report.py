@@ -120,6 +120,9 @@ class Results:
         for key in ("at_least", "at_most"):  # a number of NumPy is none to JSON
             if expected.get(key) is not None:
                 expected[key] = float(expected[key])
+        low, high = expected.get("at_least"), expected.get("at_most")
+        if low is not None and high is not None and not low <= high:
+            raise ValueError(f"at_least must not be above at_most, got {low} and {high}")
         expected["judged"] = bool(expected.get("judged", not self.remark))
         self.items.append(Result(name, as_number(**{f"{name!r}": value}), **expected))
 

@@ -12,6 +12,7 @@ from scipy import sparse
 from aehelpers import _files, data, measures, models, plots, report, widgets
 from aehelpers.models import VAE, Autoencoder, keras, vae_bounds
 from aehelpers.models import rbm_likelihood as likelihood
+from aehelpers.models import relu_by_hand as by_hand
 from aehelpers.runner import batch
 
 X = np.random.default_rng(0).random((60, 16), np.float32)
@@ -48,6 +49,7 @@ def of_weights(**parameters):
     return models.RBM.from_parameters(X[:2], [0, 0], np.zeros(16), **parameters)
 
 
+RELU = by_hand.random_relu_autoencoder(16, 3, 0, "float64")
 SAMPLE = data.load("mnist-sample")
 RBM = models.RBM(2, n_iter=1, random_state=0).fit(X)
 PATHS, NAMES = IMAGES[np.newaxis, :3], np.array(["zero", "one"])
@@ -162,6 +164,12 @@ def test_sparse_images_are_refused(kind, method):
         (lambda: models.shallow("32"), "code_size must be an integer of at least 1, got '32'"),
         (lambda: turned().transform(X), r"components_ must have shape \(2, 16\), got \(16, 2\)"),
         (lambda: turned().partial_fit(X), r"components_ must have shape \(2, 16\), got"),
+        (lambda: ais(reverse_from=np.nan * X), "reverse_from must be finite, got NaN"),
+        (lambda: compiled("VAE").decode([[np.nan, 0]]), "codes must be finite, got NaN"),
+        (lambda: report.Results().add("a", 1, at_least=3, at_most=2), "at_least must not be above"),
+        (lambda: by_hand.relu_autoencoder_gradients(X[:, :7], *RELU), r"shape \(n, 16\), got"),
+        (lambda: by_hand.relu_autoencoder_tape_gradients(X[:, :7], *RELU), r"shape \(n, 16\), got"),
+        (lambda: by_hand.relu_autoencoder_gradients(X, RELU[0], *RELU[:3]), r"b1 must be real num"),
         (lambda: report.layers(5), "models must be Keras models, got 5"),
         (lambda: widgets.plane(None, [[0, np.nan]], [0], NAMES), "codes must be finite"),
         (lambda: widgets.plane(None, [[0, 1]], [0], NAMES, box=[[1, 0], [0, 1]]), "box must have"),
@@ -287,6 +295,19 @@ def test_interrupted_training_keeps_the_curve_of_the_epochs_that_ended():
     assert len(model.learning_curve["loss"]) == 2
     model.fit(X, epochs=2, verbose=0)
     assert len(model.learning_curve["loss"]) == 4
+
+
+def test_the_targets_of_a_vae_may_be_given_if_they_are_its_images():
+    compiled("VAE").fit(X, X.copy(), validation_data=(X[:9], X[:9]), verbose=0)
+    with pytest.raises(ValueError, match="y must be left out"):
+        compiled("VAE").fit(X, validation_data=(X[:9], X[1:10]), verbose=0)
+
+
+def test_a_truncated_model_is_not_said_to_be_missing(tmp_path):
+    path = tmp_path / "a.keras"
+    path.write_bytes(b"PK")
+    with pytest.raises(ValueError, match=r"a\.keras is damaged or not a saved model: it is no"):
+        VAE.load(path)
 
 
 def test_one_callback_needs_no_list():

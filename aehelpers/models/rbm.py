@@ -589,9 +589,12 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _check_images(self, X, *, reset, dtype=np.float32, name="X"):
         """`X` as a dense array of finite values in [0, 1]."""
         check_plain(**{name: X})
-        shape = np.shape(X)  # scikit-learn would speak of X, and of RBM
-        if name != "X" and len(shape) == 2 and shape[1] != self.n_features_in_:
-            raise ValueError(f"{name} must have {self.n_features_in_} columns, got {shape[1]}")
+        if name != "X":  # of which scikit-learn would speak
+            shape = np.shape(X)
+            if len(shape) == 2 and shape[1] != self.n_features_in_:
+                raise ValueError(f"{name} must have {self.n_features_in_} columns, got {shape[1]}")
+            if not issparse(X) and np.asarray(X).dtype.kind == "f":
+                check_finite(**{name: X})
         X = validate_data(self, X, accept_sparse="csr", dtype=dtype, reset=reset)
         X = X.toarray() if issparse(X) else X
         low, high = X.min(), X.max()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from aehelpers._checks import as_generator
+from aehelpers._checks import as_generator, as_real
 from aehelpers.models._backend import tf
 
 __all__ = [
@@ -30,6 +30,7 @@ def relu_autoencoder_gradients(images, w1, b1, w2, b2):
     gradients : dict
         "W1", "b1", "W2", "b2", each of its parameter's shape.
     """
+    _check_shapes(images, w1, b1, w2, b2)
     # Forward: rows are images, so W x becomes X Wᵀ.
     u = images @ w1.T + b1
     hidden = np.maximum(u, 0)
@@ -46,6 +47,7 @@ def relu_autoencoder_gradients(images, w1, b1, w2, b2):
 
 def relu_autoencoder_tape_gradients(images, w1, b1, w2, b2):
     """What `relu_autoencoder_gradients` gives, by TensorFlow's automatic differentiation."""
+    _check_shapes(images, w1, b1, w2, b2)
     parameters = {
         name: tf.Variable(value)
         for name, value in zip(("W1", "b1", "W2", "b2"), (w1, b1, w2, b2), strict=True)
@@ -56,6 +58,14 @@ def relu_autoencoder_tape_gradients(images, w1, b1, w2, b2):
         loss = tf.reduce_mean(tf.reduce_sum((images - output) ** 2, axis=1))
     gradients = tape.gradient(loss, parameters)
     return float(loss), {name: gradient.numpy() for name, gradient in gradients.items()}
+
+
+def _check_shapes(images, w1, b1, w2, b2):
+    n_hidden, n_pixels = np.shape(w1) if np.ndim(w1) == 2 else (0, 0)
+    fits = {"images": ("n", n_pixels), "w1": (n_hidden, n_pixels), "b1": (n_hidden,)}
+    fits |= {"w2": (n_pixels, n_hidden), "b2": (n_pixels,)}
+    for name, values in zip(fits, (images, w1, b1, w2, b2), strict=True):
+        as_real(fits[name], **{name: values})
 
 
 def random_relu_autoencoder(n_pixels, n_hidden, seed, dtype):

@@ -9,6 +9,7 @@ dimensions, means over images only. What the model is measured by is in `vae_bou
 import math
 import os
 import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from aehelpers._checks import (
     as_generator,
     as_sizes,
     check_choice,
+    check_finite,
     check_images,
     check_int,
     check_mapping,
@@ -304,7 +306,7 @@ class VAE(EpochFit, keras.Model):
             if hasattr(first, "__array__"):
                 self.check_images(first)
             return images, y
-        if y is not None and y is not images:
+        if y is not None and y is not images and not np.array_equal(y, images):
             raise ValueError("y must be left out, for the targets of a VAE are its images")
         images = self.check_images(images)
         return images, images
@@ -332,6 +334,7 @@ class VAE(EpochFit, keras.Model):
         """The means of p(x | z), shape (n, n_pixels): probabilities of a Bernoulli decoder."""
         check_plain(codes=codes)
         codes = np.asarray(codes, np.float32)
+        check_finite(codes=codes)
         if codes.ndim != 2 or codes.shape[1] != self.latent_dim or not len(codes):
             raise ValueError(f"codes must have shape (n, {self.latent_dim}), got {codes.shape}")
         return self.decoder.predict(codes, AT_ONCE, verbose=0)
@@ -390,6 +393,8 @@ class VAE(EpochFit, keras.Model):
         """
         if not os.path.isfile(path):
             raise FileNotFoundError(f"there is no saved VAE at {path}")
+        if not zipfile.is_zipfile(path):  # for which Keras says that there is no file
+            raise ValueError(f"{path} is damaged or not a saved model: it is no .keras file")
         try:
             model = keras.saving.load_model(path)
         except Exception as error:  # of zipfile, json, h5py, Keras
