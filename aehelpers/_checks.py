@@ -69,12 +69,11 @@ def as_real(shape, /, **argument):
         array = np.asarray(None)
     pairs = zip(array.shape, shape, strict=False)
     fits = array.ndim == len(shape) and all(a == b or isinstance(b, str) for a, b in pairs)
+    fits = fits and array.size > 0
     if array.dtype.kind not in "buif" or not fits:
         form = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
-        got = f"{array.dtype} of shape {array.shape}"
+        got = f"{array.dtype} of shape {array.shape}" + ", which holds none" * (not array.size)
         raise ValueError(f"{name} must be real numbers of shape ({form}), got {got}")
-    if not array.size:
-        raise ValueError(f"{name} must hold at least one number, got shape {array.shape}")
     return array
 
 

@@ -129,7 +129,7 @@ def test_dead_units_are_those_that_never_open():
     assert errors.dead_units([[0.0, 1.0, 0.0], [0.0, 0.0, 2.0]]).tolist() == [True, False, False]
     for activations, sentence in (
         ([[np.nan, 1.0]], "activations must be finite"),
-        (np.zeros((0, 2)), r"activations must hold at least one number, got shape \(0, 2\)"),
+        (np.zeros((0, 2)), r"shape \(n, n_units\), got .* \(0, 2\), which holds none"),
     ):
         with pytest.raises(ValueError, match=sentence):
             errors.dead_units(np.asarray(activations))

@@ -149,10 +149,10 @@ def test_sparse_images_are_refused(kind, method):
         (lambda: plots.latent_scatter(X[:, :2], [0] * 60, None), "class_names must be given"),
         (
             lambda: measures.dead_units(np.zeros((0, 3))),
-            "activations must hold at least one number",
+            r"of shape \(0, 3\), which holds none",
         ),
         (lambda: measures.dead_units(np.zeros(3)), r"of shape \(n, n_units\), got"),
-        (lambda: measures.mean_by_class([], []), "values must hold at least one number"),
+        (lambda: measures.mean_by_class([], []), r"of shape \(0,\), which holds none"),
         (lambda: measures.binary_cross_entropy(X, X[0]), "probabilities must have shape"),
         (lambda: measures.pca_reconstructions(X, X[:, :5], 2), "x_test must have 16 pixels, as x_"),
         (lambda: models.RBM(2).fit(X, held_out=X[:, :4]), "held_out must have 16 columns, got 4"),

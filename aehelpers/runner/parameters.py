@@ -237,7 +237,8 @@ def expand(grid, fixed, notebook=None):
             raise ParameterError(f"the grid of {name} is empty")
         read = values
         if notebook is not None:
-            read = [_known(notebook, name).check(value, name) for value in values]
+            one = _known(notebook, name)
+            read = [one.check(value, f"{name} of {notebook.stem}") for value in values]
         ((repeated, times),) = Counter(map(str, read)).most_common(1)
         if times > 1:
             raise ParameterError(f"the grid of {name} has {repeated} more than once")
