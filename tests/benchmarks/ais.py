@@ -335,7 +335,8 @@ def _digest_of(rows):
     shares = [f"{100 * share:.0f} %" for share in shares]
     largest = max((row["bias"] for row in rows), key=abs)
     largest = f"{largest:+.2f}".replace("-", "−")
-    return f"{min(units)} to {max(units)}", str(runs), *shares, largest
+    units = " to ".join(map(str, sorted({min(units), max(units)})))
+    return units, str(runs), *shares, largest
 
 
 def write_digest(path):
