@@ -42,7 +42,7 @@ def test_without_weights_all_is_known(rng):
 
 @pytest.fixture
 def only_annealing(monkeypatch):
-    """Of the states that are found, all but one are left out of the sum."""
+    """Of the states that are found, all but one are left out of the sum; few chains explore."""
     explore = rbm_likelihood._explore
 
     def forgetful(*args):
@@ -50,6 +50,7 @@ def only_annealing(monkeypatch):
         return found[:1], new, path
 
     monkeypatch.setattr(rbm_likelihood, "_explore", forgetful)
+    monkeypatch.setattr(rbm_likelihood, "_CHAINS", 100)
 
 
 @pytest.mark.parametrize("seed", range(5))
