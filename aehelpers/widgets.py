@@ -126,11 +126,11 @@ def plane(decode, codes, labels, class_names, *, title="", box=((-3.0, -3.0), (3
     box : array of shape (2, 2)
         The part of the plane: the least values of both units, then the largest.
     """
-    codes = as_real(("n", 2), codes=codes)
-    low, high = as_real((2, 2), box=box).tolist()
-    check_finite(codes=codes, box=np.array(box))
-    if not (np.array(low) < high).all():
-        raise ValueError(f"box must have the least values first, got {box}")
+    codes, box = as_real(("n", 2), codes=codes), as_real((2, 2), box=box)
+    check_finite(codes=codes, box=box)
+    low, high = box.tolist()
+    if not (box[0] < box[1]).all():
+        raise ValueError(f"box must have the least values first, got {low} and {high}")
     labels = check_labels(labels, len(codes), len(class_names))
     absent = _reason(needs_anywidget=True)
     if absent:
@@ -172,7 +172,7 @@ def fill_in(rbm, images, *, title="", sweeps=60, chains=20):
     attributes = "components_", "intercept_hidden_", "intercept_visible_"
     if not all(hasattr(rbm, name) for name in attributes):
         raise ValueError(f"rbm must be fitted, with {', '.join(attributes)}, got {rbm!r:.100}")
-    images = _check_size(check_images(images))
+    images = _checked(images)
     if np.shape(rbm.components_)[1:] != (_SIDE**2,):
         raise ValueError(f"rbm must be of {_SIDE**2} pixels, got {np.shape(rbm.components_)[1:]}")
     check_int(2, sweeps=sweeps)
@@ -251,7 +251,8 @@ def _sigmoid(s):
     return 1 / (1 + np.exp(-s))
 
 
-def _check_size(images):
+def _checked(images):
+    images = check_images(images)
     if images.shape[1] != _SIDE**2 or not len(images):
         raise ValueError(f"images must have shape (n, {_SIDE**2}), got {images.shape}")
     return images
@@ -259,7 +260,7 @@ def _check_size(images):
 
 def _row(label, images, zoom=_ZOOM):
     """HTML of a labelled row of images, each pixel a square."""
-    images = _check_size(check_images(np.atleast_2d(images)))
+    images = _checked(np.atleast_2d(images))
     strip = np.concatenate(images.reshape(-1, _SIDE, _SIDE), axis=1)
     png, label = _png(strip), html.escape(str(label))
     width = zoom * strip.shape[1]

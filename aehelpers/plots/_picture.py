@@ -53,6 +53,7 @@ _COLORS = {
     "test images (thin line)": PALETTE[6],
     "zero": PALETTE[6],
 }
+# What the arguments of these names must be, in every figure.
 _DICTS = ("bands", "earlier_epochs", "groups", "histories", "levels", "maps", "rows", "series")
 _TEXTS = ("axis", "x_axis")
 _LINES = ("o-", "s--", "^:", "D-.")  # of lines of one colour, in their order
