@@ -290,9 +290,10 @@ def test_interrupted_training_keeps_the_curve_of_the_epochs_that_ended():
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, epochs=5, verbose=0, callbacks=Stop())
     assert len(model.learning_curve["loss"]) == 2
-    with pytest.raises(ValueError, match="images must"):
-        model.fit(9 * X, verbose=0)
-    assert len(model.learning_curve["loss"]) == 2
+    for refused in ({"x": 9 * X}, {"x": X, "epochs": 1.5}):
+        with pytest.raises(ValueError, match="must"):
+            model.fit(**refused, verbose=0)
+        assert len(model.learning_curve["loss"]) == 2
     model.fit(X, epochs=2, verbose=0)
     assert len(model.learning_curve["loss"]) == 4
 
