@@ -261,6 +261,17 @@ def test_space_rubs_out_pixels_and_keys_of_the_browser_do_not(visit):
     assert max(change(plain, settled(page))) == 0  # the frame of the brush went with the focus
 
 
+def test_the_text_of_the_chart_goes_with_its_line(visit):
+    page = visit("fill_in")
+    chart = page.locator(".lab-chart canvas")
+    for _ in range(3):
+        button(page, "One step").click()
+    text = chart.get_attribute("aria-label")
+    assert re.fullmatch(r"Free energy, nats: free energy from −?\d+ to −?\d+", text)
+    button(page, "upper").click()  # the chains begin anew
+    assert chart.get_attribute("aria-label") == "Free energy, nats"
+
+
 def test_a_drag_from_outside_and_the_right_button_draw_nothing(visit):
     page = visit("fill_in")
     first, pad = settled(page), page.locator(".lab canvas").first
@@ -354,6 +365,23 @@ def test_the_figure_of_the_front_page_rests_where_nobody_sees_it(visit):
         before = pictures(page)
         page.wait_for_timeout(500)
         assert (max(change(before, pictures(page))) > 0) == (padding == "0px")
+
+
+def test_the_figure_of_the_front_page_makes_one_round(visit):
+    """With a clock that gives each frame at once, and the next one a second later."""
+    clock = """let now = 0;
+        window.requestAnimationFrame = (call) => setTimeout(() => call((now += 1000)));
+        window.cancelAnimationFrame = clearTimeout;"""
+    page = visit("front", reduced_motion="no-preference", before=clock)
+    before = pictures(page)
+    page.wait_for_timeout(500)
+    assert max(change(before, pictures(page))) > 0
+    settled(page, within=60)
+    page.evaluate("() => { document.body.style.paddingTop = '3000px'; }")
+    page.wait_for_timeout(300)
+    page.evaluate("() => { document.body.style.paddingTop = '0px'; }")  # seen again
+    page.wait_for_timeout(300)
+    settled(page, within=1)
 
 
 def test_the_front_page_follows_pointer_keys_and_touch(visit):
