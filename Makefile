@@ -44,7 +44,7 @@ stress: $(READY)  ## batches of hundreds of runs, killed in the middle; a cluste
 golden: $(READY)  ## make the golden notebooks anew from notebooks/
 	$(RUN) tests/notebooks/make_golden.py
 
-regress: $(READY)  ## re-run the notebooks with their own settings on the full data, by nbval
+regress: $(READY)  ## re-run the notebooks with their own settings on the full data, by nbval, two at a time
 	@$(VENV)/bin/aehelpers data --check; \
 	case $$? in \
 	  0) ;; \
@@ -53,7 +53,8 @@ regress: $(READY)  ## re-run the notebooks with their own settings on the full d
 	       exit 0; } ;; \
 	  *) exit 1 ;; \
 	esac; \
-	$(RUN) -m pytest --nbval-lax --nbval-current-env -p no:cacheprovider $(NOTEBOOKS)
+	TF_NUM_INTRAOP_THREADS=1 OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile \
+	  --nbval-lax --nbval-current-env -p no:cacheprovider $(NOTEBOOKS)
 
 refresh: $(READY)  ## run the notebooks, store their outputs in place and their models in docs/
 	$(VENV)/bin/aehelpers run --in-place --models build/models $(ARGS)

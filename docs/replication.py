@@ -4,14 +4,15 @@
     python -m docs.replication runs/replication docs/measured/replication.csv
 
 A line for each result: its mean over the runs, its standard deviation, its least and largest
-value, and in how many of the runs it was in its expected range. Lines that begin with # stand
-above: the package and the seeds of the runs, and where and when the table was made of them. A run
-does not tell its date and its machine.
+value, and in how many of the runs it was in its expected range, as the notebook has it now. Lines
+that begin with # stand above: the package and the seeds of the runs, and where and when the table
+was made of them. A run does not tell its date and its machine.
 """
 
 import csv
 import datetime
 import io
+import math
 import os
 import platform
 import sys
@@ -23,6 +24,7 @@ import numpy as np
 from aehelpers import report
 from aehelpers._files import replacing
 from aehelpers.runner import table
+from docs.lesson import lessons
 
 HEAD = ("notebook", "result", "unit", "runs", "mean", "standard deviation", "least", "largest")
 HEAD += ("expected", "passed")
@@ -84,38 +86,42 @@ def about(package, seeds):
 
 
 def by_name(rows):
-    """The entries of each result, by notebook and name."""
-    found = {}
+    """The results of the runs by notebook and name, with the ranges that the notebooks have now."""
+    committed, found = {one.path.stem: one.results for one in lessons().values()}, {}
     for row in sorted(rows, key=lambda row: (row.about["notebook"], row.about["run"])):
+        notebook = row.about["notebook"]
         for entry in row.results:
-            found.setdefault((row.about["notebook"], entry["name"]), []).append(entry)
+            now = committed.get(notebook, {}).get(entry["name"], entry)
+            result = report.Result(
+                entry["name"],
+                math.nan if entry["value"] is None else entry["value"],  # JSON has no NaN
+                entry["unit"],
+                now["at_least"],
+                now["at_most"],
+                entry["judged"],
+            )
+            found.setdefault((notebook, result.name), []).append(result)
     return found
 
 
 def line(notebook, name, results):
-    """What stands in the table of the entries of one result."""
-    # What is not finite is stored as None, since JSON has no NaN; its mark is not passed.
-    values = np.array([np.nan if e["value"] is None else e["value"] for e in results])
+    """What stands in the table of one result of several runs."""
+    values = np.array([one.value for one in results])
     spread = f"{values.std(ddof=1):.6g}" if len(values) > 1 else ""
-    marked, judged = report.passed(results)
+    judged = [one.mark for one in results if one.judged]
     mean, least, largest = (f"{f(values):.6g}" for f in (np.mean, np.min, np.max))
     return (
         notebook,
         name,
-        results[0]["unit"],
+        results[0].unit,
         len(values),
         mean,
         spread,
         least,
         largest,
-        expected(results[0]),
-        f"{marked} of {judged}" if judged else "",
+        results[0].expected,
+        f"{judged.count(report.IN_RANGE)} of {len(judged)}" if judged else "",
     )
-
-
-def expected(entry):
-    """The range of a result in words, as the check of the run shows it."""
-    return report.Result(**{k: v for k, v in entry.items() if k != "mark"}).expected
 
 
 if __name__ == "__main__":

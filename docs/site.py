@@ -8,7 +8,8 @@ stands elsewhere, so that nothing is kept in two places:
 - `@figure NUMBER NAME`: a figure of a notebook, made light;
 - `@cards`: a card for each lesson, in reading order;
 - `@lessons`: tables of contents of the lessons, by their kind;
-- `@measured FILE | COLUMN | ...`: a table of docs/measured, with these columns.
+- `@measured FILE | COLUMN | ...`: a table of docs/measured, with these columns;
+- `@replication`: a table for each lesson of what its results are over several seeds.
 
 A link to a file of the repository leads to the page that is made of the file, or to the
 repository.
@@ -154,6 +155,7 @@ def filled(text, found, figures):
         "figure": figure,
         "lessons": lambda _: contents(found),
         "measured": measured,
+        "replication": lambda _: replication(found),
     }
 
     def asked(match):
@@ -236,20 +238,56 @@ def light(lesson, name, figures, part=None, *, width):
 def measured(given):
     """A committed table of measurements: what was written with it, and some of its columns."""
     name, *columns = given.split(" | ")
-    text, about = (MEASURED / name).read_text(encoding="utf-8"), {}
-    if name.endswith(".csv"):
-        lines = text.splitlines()
-        about = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# "))
-        rows = csv.DictReader(line for line in lines if not line.startswith("# "))
-        rows = [{key: read(value) for key, value in row.items()} for row in rows]
-    else:
-        about = json.loads(text)
-        rows = about.pop("rows")
+    about, rows = committed(name)
     lacking = set(columns) - rows[0].keys()
     if lacking:
         raise LessonError(f"docs/measured/{name} has no column {lacking.pop()!r}")
-    facts = " · ".join(f"{key}: {shown(value)}" for key, value in about.items())
-    return f"{facts}\n\n{markdown(columns, rows)}"
+    return f"{facts(about)}\n\n{markdown(columns, rows)}"
+
+
+def replication(found):
+    """A table for each lesson: its results over several seeds, each with the digits of its spread.
+
+    The values of a table are of all sizes: each row has decimals of its own.
+    """
+    about, rows = committed("replication.csv")
+    parts = [facts(about)]
+    for notebook, its_rows in itertools.groupby(rows, key=lambda row: row["notebook"]):
+        table = [
+            {
+                "result": f"{row['result']}, {row['unit']}" if row["unit"] else row["result"],
+                **dict(zip(("mean", "spread"), with_spread(row), strict=True)),
+                "expected": row["expected"],
+                "passed": row["passed"],
+            }
+            for row in its_rows
+        ]
+        parts += [f"### {found[notebook[:2]].title}", markdown(list(table[0]), table)]
+    return "\n\n".join(parts)
+
+
+def with_spread(row):
+    """Mean and standard deviation of a result, the latter with two significant digits."""
+    mean, spread = row["mean"], row["standard deviation"]
+    decimals = 1 - math.floor(math.log10(spread)) if spread > 0 else 7
+    form = ",.3g" if decimals > 6 else f",.{max(0, decimals)}f"
+    return format(mean, form), format(spread, form)
+
+
+def committed(name):
+    """A table of docs/measured: what was written with it, and its rows by column."""
+    text = (MEASURED / name).read_text(encoding="utf-8")
+    if not name.endswith(".csv"):
+        about = json.loads(text)
+        return about, about.pop("rows")
+    lines = text.splitlines()
+    about = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# "))
+    rows = csv.DictReader(line for line in lines if not line.startswith("# "))
+    return about, [{key: read(value) for key, value in row.items()} for row in rows]
+
+
+def facts(about):
+    return " · ".join(f"{key}: {shown(value)}" for key, value in about.items())
 
 
 def read(text):

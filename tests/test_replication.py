@@ -1,6 +1,8 @@
 """The table of what results are over several seeds."""
 
 import csv
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -61,6 +63,18 @@ def test_a_line_for_each_result():
 def lines_of(*rows):
     text = replication.written(list(rows))
     return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("# ")))
+
+
+def test_ranges_are_those_of_the_notebook_as_it_is(monkeypatch):
+    now = {"second": {"at_least": 5.0, "at_most": None}}
+    lesson = SimpleNamespace(path=Path("01_x.ipynb"), results=now)
+    monkeypatch.setattr(replication, "lessons", lambda: {"01": lesson})
+    rows = [row(seed, 1.0, value) for seed, value in enumerate((4.0, 5.0, 6.0))]
+    for one in rows:
+        one.results[1]["judged"] = True
+    first, second = lines_of(*rows)
+    assert (first["expected"], first["passed"]) == ("at most 2.5", "3 of 3")
+    assert (second["expected"], second["passed"]) == ("at least 5", "2 of 3")
 
 
 def test_a_result_that_is_not_a_number_is_counted_and_has_not_passed():

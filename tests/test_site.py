@@ -162,6 +162,24 @@ def test_a_table_of_csv_holds_numbers_texts_and_nothing(tmp_path, monkeypatch):
     )
 
 
+def test_results_over_seeds_have_the_digits_of_their_spread(tmp_path, monkeypatch):
+    monkeypatch.setattr(site, "MEASURED", tmp_path)
+    head = "notebook,result,unit,mean,standard deviation,expected,passed"
+    rows = ["−ELBO,nats,1148.8123,0.31234,at most 149,4 of 5", "off,,-4.44e-16,0,any value,"]
+    table = "\n".join(["# seeds: 0, 1", head, *(f"06_vae_manifold,{row}" for row in rows)])
+    (tmp_path / "replication.csv").write_text(table)
+    assert site.filled("@replication", LESSONS, tmp_path).splitlines() == [
+        "seeds: 0, 1",
+        "",
+        f"### {LESSONS['06'].title}",
+        "",
+        "| result | mean | spread | expected | passed |",
+        "| --- | --- | --- | --- | --- |",
+        "| −ELBO, nats | 1,148.81 | 0.31 | at most 149 | 4 of 5 |",
+        "| off | −4.44e-16 | 0 | any value |  |",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
