@@ -4,10 +4,16 @@ import csv
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from aehelpers import report
 from aehelpers.runner.table import Row
-from docs import replication
+from docs import replication, site
+from docs.lesson import lessons
+from tests.test_lesson import by_lesson
+
+LESSONS = lessons()
 
 
 def row(seed, *values, version="1+a", error=None, run=None, **parameters):
@@ -103,3 +109,23 @@ def test_one_run_has_no_standard_deviation():
 def test_runs_that_do_not_belong_together_are_refused(other, sentence):
     with pytest.raises(ValueError, match=sentence):
         replication.written([row(0, 1.0, 1.0), other])
+
+
+@by_lesson
+def test_results_of_a_lesson_lie_within_the_spread_of_five_seeds(number):
+    lesson, (_, rows) = LESSONS[number], site.committed("replication.csv")
+    rows = {row["result"]: row for row in rows if row["notebook"] == lesson.path.stem}
+    assert rows.keys() == lesson.results.keys()
+    for name, entry in lesson.results.items():
+        row, now = rows[name], report.Result(**{k: v for k, v in entry.items() if k != "mark"})
+        assert (row["runs"], row["expected"]) == (5, now.expected), name
+        around = row["standard deviation"] + 1e-5 * abs(now.value)  # the table has six digits
+        assert row["least"] - around <= now.value <= row["largest"] + around, name
+
+
+def test_five_runs_of_all_lessons_passed_99_of_100_marks():
+    _, rows = site.committed("replication.csv")
+    shares = [row["passed"].split(" of ") for row in rows if row["passed"]]
+    passed, judged = np.array(shares, int).sum(axis=0)
+    assert judged == 5 * len(shares)
+    assert passed >= 0.99 * judged
