@@ -78,7 +78,7 @@ $(VENV)/docs-ready: $(READY)
 	@touch $@
 
 replicate: $(READY)  ## every notebook with five seeds, on the full data (two hours; goes on where it stopped)
-	@$(VENV)/bin/aehelpers sweep -g seed=0:5 --output runs/replication $(ARGS)
+	@$(VENV)/bin/aehelpers sweep -g seed=0:5 --jobs auto --output runs/replication $(ARGS)
 	@$(RUN) -m docs.replication runs/replication docs/measured/replication.csv
 
 # KaTeX makes HTML of formulas; it runs in Node.

@@ -1,6 +1,6 @@
 """What each result of the notebooks is over several seeds.
 
-    aehelpers sweep -g seed=0:5 --output runs/replication
+    aehelpers sweep -g seed=0:5 --jobs auto --output runs/replication
     python -m docs.replication runs/replication docs/measured/replication.csv
 
 A line for each result: its mean over the runs, its standard deviation, its least and largest
