@@ -267,8 +267,12 @@ def replication(found):
 
 
 def with_spread(row):
-    """Mean and standard deviation of a result, the latter with two significant digits."""
+    """Mean and standard deviation of a result, the latter with two significant digits.
+
+    What differs by rounding only has no spread.
+    """
     mean, spread = row["mean"], row["standard deviation"]
+    spread = spread if spread > 1e-12 * abs(mean) else 0
     decimals = 1 - math.floor(math.log10(spread)) if spread > 0 else 7
     form = ",.3g" if decimals > 6 else f",.{max(0, decimals)}f"
     return format(mean, form), format(spread, form)

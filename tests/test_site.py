@@ -166,6 +166,7 @@ def test_results_over_seeds_have_the_digits_of_their_spread(tmp_path, monkeypatc
     monkeypatch.setattr(site, "MEASURED", tmp_path)
     head = "notebook,result,unit,mean,standard deviation,expected,passed"
     rows = ["−ELBO,nats,1148.8123,0.31234,at most 149,4 of 5", "off,,-4.44e-16,0,any value,"]
+    rows += ["length,,0.972,1.24e-16,at least 0.8,2 of 2"]
     table = "\n".join(["# seeds: 0, 1", head, *(f"06_vae_manifold,{row}" for row in rows)])
     (tmp_path / "replication.csv").write_text(table)
     assert site.filled("@replication", LESSONS, tmp_path).splitlines() == [
@@ -177,6 +178,7 @@ def test_results_over_seeds_have_the_digits_of_their_spread(tmp_path, monkeypatc
         "| --- | --- | --- | --- | --- |",
         "| −ELBO, nats | 1,148.81 | 0.31 | at most 149 | 4 of 5 |",
         "| off | −4.44e-16 | 0 | any value |  |",
+        "| length | 0.972 | 0 | at least 0.8 | 2 of 2 |",
     ]
 
 
