@@ -5,6 +5,7 @@ import difflib
 import numpy as np
 
 __all__ = [
+    "ROUNDING",
     "as_generator",
     "as_number",
     "as_real",
@@ -21,6 +22,8 @@ __all__ = [
     "did_you_mean",
     "is_int",
 ]
+
+ROUNDING = 1e-6  # how far outside [0, 1] a value is taken for 0 or 1
 
 
 def is_int(value):
@@ -39,7 +42,7 @@ def check_int(least, most=None, **arguments):
 def as_sizes(**argument):
     """A number of units, or a list of them, as a list of int of at least 1."""
     ((name, sizes),) = argument.items()
-    sizes = [sizes] if np.ndim(sizes) == 0 else list(sizes)
+    sizes = list(sizes) if np.iterable(sizes) else [sizes]
     if not all(is_int(size) and size >= 1 for size in sizes):
         raise ValueError(f"{name} must be integers of at least 1, got {sizes}")
     return [int(size) for size in sizes]
@@ -143,7 +146,7 @@ def check_images(images, *, loosely=False, name="images"):
     """Images, or what a model made of them, as float32 of shape (n, n_pixels).
 
     Every function that takes images takes them through this one. Integers and bools are
-    taken if they are 0 or 1.
+    taken if they are 0 or 1, and what is outside by a rounding error as 0 or 1.
 
     Parameters
     ----------
@@ -165,13 +168,13 @@ def check_images(images, *, loosely=False, name="images"):
         images = images.astype(np.float32, copy=False)
     if images.ndim != 2:
         raise ValueError(f"{name} must have shape (n, n_pixels), got {images.shape}")
-    low, high = (-10, 10) if loosely else (0, 1)
+    low, high = (-10, 10) if loosely else (-ROUNDING, 1 + ROUNDING)
     least, most = (images.min(), images.max()) if images.size else (0, 0)
     if not (least >= low and most <= high):
         check_finite(**{name: images})
         hint = ": divide grey values by 255" if least >= 0 and 10 < most <= 255 else ""
         raise ValueError(f"{name} must lie in [0, 1], got values from {least} to {most}{hint}")
-    return images
+    return images if loosely or (least >= 0 and most <= 1) else np.clip(images, 0, 1)
 
 
 def check_labels(labels, n_labels, n_classes, *, name="labels"):

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import socket
 import uuid
 from pathlib import Path
@@ -29,6 +30,8 @@ def replacing(path):
         yield partial
         with open(partial, "r+b") as file:
             os.fsync(file.fileno())  # else a power failure could leave an empty file
+        with contextlib.suppress(OSError):  # there is none yet, or it is another user's
+            shutil.copymode(path, partial)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

@@ -235,6 +235,8 @@ def layers(*models):
     for model in models:
         if not hasattr(model, "layers"):
             raise ValueError(f"models must be Keras models, got {model!r:.100}")
+        if not model.built:
+            raise ValueError(f"models must be built, got {model.name}, which has met no input")
         parts += [part for part in model.layers if hasattr(part, "layers")] or [model]
     for model in parts:
         for layer in model.layers:

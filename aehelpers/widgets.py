@@ -25,6 +25,7 @@ from aehelpers._checks import (
     check_int,
     check_labels,
     check_mapping,
+    is_int,
 )
 from aehelpers.plots import class_colors
 
@@ -79,8 +80,10 @@ def sliders(render, *, title="", **controls):
     for name, spec in controls.items():
         if not ((isinstance(spec, list) and spec) or (isinstance(spec, tuple) and len(spec) == 4)):
             raise ValueError(f"{name} must be (low, high, step, start) or a list, got {spec!r}")
-        if isinstance(spec, tuple) and not (spec[0] <= spec[3] <= spec[1] and spec[2] > 0):
-            raise ValueError(f"{name} must have low ≤ start ≤ high, step above 0, got {spec!r}")
+        if isinstance(spec, tuple):
+            low, high, step, start = as_real((4,), **{name: spec})
+            if not (low <= start <= high and step > 0):
+                raise ValueError(f"{name} must have low ≤ start ≤ high, step above 0, got {spec!r}")
     absent = _reason()
     if absent:
         return absent
@@ -91,7 +94,7 @@ def sliders(render, *, title="", **controls):
             inputs[name] = ipywidgets.Dropdown(options=spec, description=label)
         else:
             low, high, step, start = spec
-            is_whole = all(isinstance(number, int) for number in spec)
+            is_whole = all(map(is_int, spec))
             kind = ipywidgets.IntSlider if is_whole else ipywidgets.FloatSlider
             inputs[name] = kind(start, min=low, max=high, step=step, description=label)
         inputs[name].style.description_width = "initial"

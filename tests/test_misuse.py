@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +15,7 @@ from aehelpers.models import VAE, Autoencoder, keras, vae_bounds
 from aehelpers.models import rbm_likelihood as likelihood
 from aehelpers.models import relu_by_hand as by_hand
 from aehelpers.runner import batch
+from tests.small_notebooks import write_notebook
 
 X = np.random.default_rng(0).random((60, 16), np.float32)
 IMAGES = np.random.default_rng(1).random((5, 784), np.float32)
@@ -52,6 +54,7 @@ def of_weights(**parameters):
 RELU = by_hand.random_relu_autoencoder(16, 3, 0, "float64")
 SAMPLE = data.load("mnist-sample")
 RBM = models.RBM(2, n_iter=1, random_state=0).fit(X)
+FITTED = SimpleNamespace(history={"loss": [1.0]})
 PATHS, NAMES = IMAGES[np.newaxis, :3], np.array(["zero", "one"])
 
 
@@ -176,6 +179,38 @@ def test_sparse_images_are_refused(kind, method):
         (lambda: widgets.fill_in(RBM, IMAGES), r"rbm must be of 784 pixels, got \(16,\)"),
         (lambda: widgets.fill_in(RBM, X), r"images must have shape \(n, 784\), got \(60, 16\)"),
         (lambda: widgets.fill_in(RBM, IMAGES[:0]), r"images must have shape \(n, 784\), got \(0"),
+        (
+            lambda: widgets.sliders(lambda a: {}, a=("a", 1, 1, 0)),
+            "a must be real numbers of shape",
+        ),
+        (lambda: plots.latent_scatter(X[:, :2], [0] * 60, NAMES, circles=[1]), "circles must be a"),
+        (lambda: plots.image_rows({"a": IMAGES.astype(str)}), "images must be an array of numbers"),
+        (
+            lambda: plots.image_rows({"a": IMAGES}, titles=5),
+            "titles must be one for each of 5 imag",
+        ),
+        (lambda: plots.bars({"a": [1]}, 5, axis="v"), "labels must be a list of texts, got 5"),
+        (
+            lambda: plots.curves({"a": [1, 2]}, axis="v", bands={"a": ([1, 2], [1])}),
+            r"the band of a must be real numbers of shape \(2, 2\)",
+        ),
+        (lambda: plots.learning_curves({}), "histories must have a model, got none"),
+        (
+            lambda: plots.learning_curves({"a": FITTED}, earlier_epochs={"a": "5"}),
+            "earlier_epochs of a must be an integer of at least 0, got '5'",
+        ),
+        (lambda: plots.pixel_map({"a": np.full(784, np.nan)}, axis="v"), "the map a must have a"),
+        (lambda: measures.largest_relative_difference([1.0], [0.0]), "reference must have a value"),
+        (lambda: measures.largest_relative_difference([np.nan], [1.0]), "values must be finite"),
+        (lambda: report.layers(keras.Sequential([keras.layers.Dense(2)])), "models must be built"),
+        (
+            lambda: compiled("").fit(X, X, validation_split="0.2"),
+            "validation_split must be a number from 0 to 1, got '0.2'",
+        ),
+        (
+            lambda: Autoencoder((5, [3])),
+            r"hidden_sizes must be integers of at least 1, got \[5, \[3",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(call, sentence):
@@ -204,6 +239,14 @@ MASKED = np.ma.masked_greater(X, 0.5)
         lambda: models.RBM.from_parameters(MASKED[:2], [0, 0], np.zeros(16)),
         lambda: compiled("VAE").decode(MASKED[:, :2]),
         lambda: Autoencoder([2], n_pixels=16, output="linear").fit(MASKED, MASKED),
+        lambda: linear().predict(MASKED),
+        lambda: linear().evaluate(X, MASKED),
+        lambda: linear().fit(X, X, validation_data=(X, MASKED)),
+        lambda: linear().fit(X, X, sample_weight=MASKED[:, 0]),
+        lambda: models.StackedDenoisingAutoencoder([2], n_pixels=16, output="linear").pretrain(
+            MASKED
+        ),
+        lambda: measures.mean_image_completion(X, X, MASKED > 0.2),
     ],
 )
 def test_a_masked_array_is_refused_since_its_mask_would_be_lost(call):
@@ -277,6 +320,72 @@ def test_lists_of_images_are_images():
     assert results[0] == results[1]
     model = compiled("VAE")
     model.fit(listed, validation_data=listed, epochs=1, verbose=0)
+
+
+def test_weights_may_be_a_list_and_images_a_tuple():
+    model = compiled("autoencoder")
+    given = {"sample_weight": list(range(60))}
+    assert model.evaluate(X, X, **given) == model.evaluate(X, X, sample_weight=np.arange(60.0))
+    model.fit(tuple(X), tuple(X), epochs=1, **given)
+    assert (model.predict(tuple(X)) == model.predict(X)).all()
+
+
+def test_images_a_rounding_error_above_1_are_taken():
+    above = X / X.max() * np.float32(1 + 2e-7)
+    assert above.max() > 1
+    compiled("VAE").fit(above, epochs=1)
+    assert data.binarize(above, 0).max() == measures.squared_error(above, above) + 1
+    with pytest.raises(ValueError, match=r"images must lie in \[0, 1\]"):
+        compiled("VAE").fit(above + 1e-5, epochs=1)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.int16])
+def test_numbers_of_an_rbm_may_be_those_of_numpy(kind):
+    many = np.tile(X, (30, 1))
+    numbers = {"n_components": 200, "n_iter": 3, "n_steps": 1, "batch_size": 100, "n_chains": 50}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        first = models.RBM(**numbers, random_state=0).fit(many)
+        numbers = {name: kind(value) for name, value in numbers.items()}
+        second = models.RBM(**numbers, random_state=0).fit(many)
+        assert (first.components_ == second.components_).all()
+        expected = first.gibbs(X, sweeps=2, random_state=0)
+        assert (first.gibbs(X, sweeps=kind(2), random_state=0) == expected).all()
+        first.complete(X, X > 0.2, sweeps=kind(60), burn_in=kind(50), chains=kind(2))
+
+
+def test_weights_of_an_rbm_may_be_scaled_by_hand():
+    rbm, half = of_weights(), models.RBM.from_parameters(X[:2] / 2, [0, 0], np.zeros(16))
+    rbm.components_ = rbm.components_ * np.float64(0.5)
+    log_z = models.rbm_exact.log_partition_exact
+    assert np.isclose(log_z(rbm), log_z(half), rtol=1e-6)
+    assert rbm.gibbs(X).shape == X.shape
+    likelihood.log_partition_ais(rbm, n_chains=5, n_betas=3)
+    rbm.partial_fit(X)
+
+
+def test_a_whole_slider_may_have_the_numbers_of_numpy(monkeypatch):
+    monkeypatch.setenv("AEHELPERS_WIDGETS", "live")
+    widgets.sliders(lambda k: {"a": IMAGES[k]}, k=(0, np.int64(4), 1, 2))
+
+
+def test_a_file_that_is_replaced_keeps_who_may_read_it(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("private")
+    path.chmod(0o600)
+    with _files.replacing(path) as partial:
+        partial.write_text("still private")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_screen_that_lacks_a_letter_stops_no_batch(tmp_path):
+    write_notebook(tmp_path / "01_n.ipynb", "raise ValueError('σ')", declaration="seed: int = 1")
+    program = [sys.executable, "-m", "aehelpers", "sweep", "1", "-g", "seed=0:2"]
+    program += ["--notebooks", tmp_path, "--output", tmp_path / "runs"]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    ended = subprocess.run(program, env=environment, capture_output=True, text=True)
+    assert ended.stdout.count(r"ValueError: \u03c3") == 2, ended.stderr
+    assert ended.returncode == 1
 
 
 class Stop(keras.callbacks.Callback):

@@ -422,9 +422,9 @@ PATHS = PIXELS.reshape(1, 4, 784)
         (lambda: plots.signed_images(PIXELS + np.inf, axis="a"), "images must be finite"),
         (
             lambda: plots.curves({"a": [1, 2]}, axis="y", bands={"a": ([0], [1])}),
-            "bands must be two values for each of a line, got others for a",
+            r"the band of a must be real numbers of shape \(2, 2\), got int64 of shape \(2, 1\)",
         ),
-        (lambda: plots.curves({"a": [1]}, axis="y", bands={"b": ([0], [1])}), "others for b"),
+        (lambda: plots.curves({"a": [1]}, axis="y", bands={"b": ([0], [1])}), "got one of b"),
         (lambda: plots.curves({"a": [1]}, axis="y", x=[0], log_x=True), r"x\[0\] must be a number"),
         (lambda: plots.curves({}, axis="y"), "series must have a line"),
         (lambda: plots.curves({"a": [1, 2]}, axis="y", x=[1]), "x must have a value for each of"),

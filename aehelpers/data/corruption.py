@@ -247,6 +247,7 @@ def observed_part(images, observed):
 
 def check_mask(observed, shape):
     """`observed`, a bool array of this shape or one mask for all rows, as one of this shape."""
+    check_plain(observed=observed)
     observed = np.asarray(observed)
     if observed.dtype != bool:
         raise ValueError(f"observed must be an array of bool, got {observed.dtype}")

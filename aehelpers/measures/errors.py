@@ -229,7 +229,11 @@ def largest_relative_difference(values, reference):
     values, reference = np.asarray(values, np.float64), np.asarray(reference, np.float64)
     check_same_shape(values, reference)
     check_int(1, **{"the number of values": values.size})
-    return float(np.abs(values - reference).max() / np.abs(reference).max())
+    check_finite(values=values, reference=reference)
+    largest = np.abs(reference).max()
+    if not largest:
+        raise ValueError("reference must have a value other than 0")
+    return float(np.abs(values - reference).max() / largest)
 
 
 def mean_by_class(values, labels, n_classes=10):

@@ -276,9 +276,9 @@ class StackedDenoisingAutoencoder(Autoencoder):
             One for each layer. Losses are of its own input, and not to be compared.
         """
         decoders = [layer for layer in reversed(self.decoder.layers) if layer.weights]
-        histories, values = [], images
+        histories, values = [], as_array(images)
         if self.output_activation == "sigmoid":
-            values = check_images(images)
+            values = check_images(values)
         values = np.asarray(values, keras.config.floatx())
         if values.ndim != 2 or values.shape[1] != self.n_pixels or not len(values):
             raise ValueError(f"images must have shape (n, {self.n_pixels}), got {values.shape}")

@@ -15,7 +15,7 @@ from scipy.sparse import issparse
 from tqdm.keras import TqdmCallback
 
 from aehelpers import _progress
-from aehelpers._checks import check_finite, check_int, check_number
+from aehelpers._checks import check_finite, check_int, check_number, check_plain
 from aehelpers.models._backend import keras, tf
 
 __all__ = ["EpochFit", "as_list", "cosine_schedule"]
@@ -81,7 +81,7 @@ class EpochFit:
         """
         _check_given(x)
         check_int(0, epochs=epochs)
-        kwargs = {"validation_batch_size": AT_ONCE, **kwargs}
+        kwargs = {"validation_batch_size": AT_ONCE, **_with_weights(kwargs)}
         if verbose == "auto":
             verbose = int(_progress.is_watched())
         if self._can_compile_epochs(x, y, callbacks, kwargs):
@@ -122,7 +122,7 @@ class EpochFit:
     def evaluate(self, x=None, y=None, batch_size=AT_ONCE, verbose=0, **kwargs):
         """Loss and metrics, averaged over images; arguments as in `keras.Model.evaluate`."""
         _check_given(x)
-        return super().evaluate(x, y, batch_size, verbose, **kwargs)
+        return super().evaluate(x, y, batch_size, verbose, **_with_weights(kwargs))
 
     def predict(self, x, batch_size=AT_ONCE, verbose=0, **kwargs):
         """The model's outputs for `x`, as arrays; arguments as in `keras.Model.predict`."""
@@ -159,6 +159,7 @@ class EpochFit:
         data = [_as_tensor(x)]
         data += [data[0] if a is x else _as_tensor(a) for a in list(arrays.values())[1:]]
         share = kwargs.pop("validation_split", 0)
+        check_number(0, 1, validation_split=share)
         if share and kwargs.get("validation_data") is None:
             n_kept = int(len(x) * (1 - share))
             if not 0 < n_kept < len(x):
@@ -240,9 +241,15 @@ def first_batch(x, y=None):
     return x, y
 
 
-def as_array(values):
-    """A list as an array: of a list Keras would make several inputs."""
-    return np.asarray(values) if isinstance(values, list) else values
+def as_array(values, name="images"):
+    """A list or a tuple as an array: of them Keras would make several inputs."""
+    check_plain(**{name: values})
+    return np.asarray(values) if isinstance(values, (list, tuple)) else values
+
+
+def _with_weights(kwargs):
+    """Keyword arguments whose weights, if there are any, are an array."""
+    return {k: as_array(v, k) if k == "sample_weight" else v for k, v in kwargs.items()}
 
 
 def as_list(callbacks):

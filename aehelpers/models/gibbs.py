@@ -294,7 +294,7 @@ def _learn(compiled, rule, images, batches, rest, rates, seed, state):
 
 def run_chains(parameters, visible, observed, n_sweeps, burn_in, seed):
     """Run `complete` on arrays."""
-    compiled = n_sweeps * visible.size > _DRAWS_WORTH_COMPILING
+    compiled = bool(int(n_sweeps) * visible.size > _DRAWS_WORTH_COMPILING)
     counts = np.int32(n_sweeps), np.int32(burn_in)
     run = _program(_run_chains, compiled)
     return [part.numpy() for part in run(compiled, parameters, visible, observed, *counts, seed)]

@@ -27,7 +27,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names, check_is_fitted, validate_data
 
 from aehelpers import _progress
-from aehelpers._checks import as_real, check_finite, check_images, check_int, check_plain
+from aehelpers._checks import (
+    ROUNDING,
+    as_real,
+    check_finite,
+    check_images,
+    check_int,
+    check_plain,
+)
 from aehelpers.data import corruption
 from aehelpers.models import gibbs
 from aehelpers.models._backend import tf
@@ -40,7 +47,6 @@ _CHAINS = 2_000  # batch size for sampling
 _WATCHED = 1_000  # images used to monitor training
 _MULTIPLICATIONS_WORTH_COMPILING = 2e10  # in all of `fit`; XLA takes a second or two
 _LARGEST_WEIGHT = 1e6  # far beyond what learning needs: it diverges
-_ROUNDING = 1e-6  # how far outside [0, 1] a value is taken for 0 or 1
 
 
 class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -210,16 +216,16 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         state = self._begin(X, rng)
         self.history_ = {}
         watched = self._watched_images(X, held_out)
-        batch_size = min(self.batch_size, len(X))
+        batch_size, n_iter = min(int(self.batch_size), len(X)), int(self.n_iter)
         n_batches, n_left = divmod(len(X), batch_size)
         n_steps = n_batches + (n_left > 0)
-        rates = self._rates(self.n_iter * n_steps).reshape(self.n_iter, n_steps)
-        work = 5 * X.size * self.n_components * self.n_iter * self.n_steps
+        rates = self._rates(n_iter * n_steps).reshape(n_iter, n_steps)
+        work = 5.0 * X.size * self.n_components * n_iter * self.n_steps
         compiled = bool(work > _MULTIPLICATIONS_WORTH_COMPILING)  # of NumPy it would be a tensor
         images = tf.constant(X)
         is_silent = not (self.verbose and _progress.is_watched())
-        with _progress.bar(total=self.n_iter, unit="epoch", disable=is_silent) as bar:
-            for epoch in range(1, self.n_iter + 1):
+        with _progress.bar(total=n_iter, unit="epoch", disable=is_silent) as bar:
+            for epoch in range(1, n_iter + 1):
                 order = rng.permutation(len(X)).astype(np.int32)
                 batches = order[: len(X) - n_left].reshape(n_batches, batch_size)
                 inputs = images, batches, order[len(X) - n_left :], rates[epoch - 1]
@@ -313,7 +319,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         shape = self.intercept_hidden_.shape + self.intercept_visible_.shape
         if self.components_.shape != shape:
             raise ValueError(f"components_ must have shape {shape}, got {self.components_.shape}")
-        return gibbs.Parameters(self.components_, self.intercept_hidden_, self.intercept_visible_)
+        parts = self.components_, self.intercept_hidden_, self.intercept_visible_
+        return gibbs.Parameters(*(np.asarray(part, np.float32) for part in parts))
 
     def _state(self):
         state = gibbs.LearningState(
@@ -598,7 +605,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         X = validate_data(self, X, accept_sparse="csr", dtype=dtype, reset=reset)
         X = X.toarray() if issparse(X) else X
         low, high = X.min(), X.max()
-        if low < -_ROUNDING or high > 1 + _ROUNDING:
+        if low < -ROUNDING or high > 1 + ROUNDING:
             what = "Negative values in data: " if low < 0 else ""  # scikit-learn's words
             raise ValueError(
                 f"{what}{name} must lie in [0, 1], got values from {low:g} to {high:g}"

@@ -54,7 +54,17 @@ _COLORS = {
     "zero": PALETTE[6],
 }
 # What the arguments of these names must be, in every figure.
-_DICTS = ("bands", "earlier_epochs", "groups", "histories", "levels", "maps", "rows", "series")
+_DICTS = (
+    "bands",
+    "circles",
+    "earlier_epochs",
+    "groups",
+    "histories",
+    "levels",
+    "maps",
+    "rows",
+    "series",
+)
 _TEXTS = ("axis", "x_axis")
 _LINES = ("o-", "s--", "^:", "D-.")  # of lines of one colour, in their order
 
@@ -128,13 +138,16 @@ def checked_images(images):
     images = np.asarray(images)
     if images.ndim != 2 or images.shape[1] != SIDE**2:
         raise ValueError(f"images must have shape (n, {SIDE**2}), got {images.shape}")
-    missing = np.isnan(images) if images.dtype.kind == "f" else False
+    if images.dtype.kind != "f":
+        return check_images(images, loosely=True)
+    missing = np.isnan(images)
     return np.where(missing, np.nan, check_images(np.where(missing, 0, images), loosely=True))
 
 
 def check_titles(titles, n, name="titles", of="images"):
-    if titles is not None and len(titles) != n:
-        raise ValueError(f"{name} must be one for each of {n} {of}, got {len(titles)}")
+    given = len(titles) if hasattr(titles, "__len__") else f"{titles!r:.100}"
+    if titles is not None and given != n:
+        raise ValueError(f"{name} must be one for each of {n} {of}, got {given}")
 
 
 def colors_of(labels):

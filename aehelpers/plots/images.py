@@ -236,7 +236,10 @@ def pixel_map(maps, *, axis):
         raise ValueError("maps must have a map, got none")
     maps = {k: as_real((SIDE**2,), **{f"the map {k}": values}) for k, values in maps.items()}
     for title, values in maps.items():
-        check_finite(**{f"the map {title}": np.where(np.isnan(values), 0, values)})
+        missing = np.isnan(values)
+        if missing.all():
+            raise ValueError(f"the map {title} must have a value, got only NaN")
+        check_finite(**{f"the map {title}": np.where(missing, 0, values)})
     picture = Picture(min(WIDTH, 2.6 * len(maps) + 1.0), 2.9)
     grid = picture.subplots(1, len(maps), squeeze=False)[0]
     low = min(0.0, *(np.nanmin(values) for values in maps.values()))

@@ -42,8 +42,9 @@ def curves(series, *, axis, x_axis="epoch", x=None, log_x=False, levels=None, ba
         x = as_real(("n",), x=x).tolist()
     series = {k: as_real(("n",), **{f"the line {k}": values}) for k, values in series.items()}
     for label, band in (bands or {}).items():
-        if label not in series or np.shape(band) != (2, len(series[label])):
-            raise ValueError(f"bands must be two values for each of a line, got others for {label}")
+        if label not in series:
+            raise ValueError(f"bands must be of lines, got one of {label}")
+        as_real((2, len(series[label])), **{f"the band of {label}": band})
     if log_x:
         x = range(1, 1 + max(map(len, series.values()))) if x is None else x
         check_number(0, above=True, **{f"x[{i}]": position for i, position in enumerate(x)})
@@ -115,6 +116,8 @@ def learning_curves(
     earlier_epochs : dict of str to int, optional
         Passes that a model has had before its history begins.
     """
+    if not histories:
+        raise ValueError("histories must have a model, got none")
     floors, colors, ends = as_real((2,), floors=floors), colors_of(histories), []
     picture = Picture(WIDTH, max(3.8, 2 * LEGEND_LINE * len(histories)))
     axes = picture.add_subplot()
@@ -123,14 +126,16 @@ def learning_curves(
         if not isinstance(getattr(history, "history", None), dict):
             raise ValueError(f"histories must hold what fit returns, got {history!r:.100}")
         color, n_epochs = colors[label], len(history.history.get("loss", ()))
+        earlier = (earlier_epochs or {}).get(label, 0)
         check_int(1, **{f"the number of epochs of {label}": n_epochs})
+        check_int(0, **{f"earlier_epochs of {label}": earlier})
         for key, part, style, floor in parts:
             if key in history.history:
                 name = f"{key} of {label}, a value for each epoch,"
                 losses = as_real((n_epochs,), **{name: history.history[key]}) - floor
                 if (losses <= 0).any():
                     raise ValueError(f"floors must be below every loss, got {floor} for {label}")
-                epochs = np.arange(1, n_epochs + 1) + (earlier_epochs or {}).get(label, 0)
+                epochs = np.arange(1, n_epochs + 1) + earlier
                 axes.plot(epochs, losses, style, color=color, ms=4, label=f"{label}, {part}")
                 ends.append(f"{label}, {part}, from {losses[0]:.3f} to {losses[-1]:.3f}")
     axes.set_yscale("log")
@@ -158,6 +163,8 @@ def bars(groups, labels, *, axis):
     """
     if not groups:
         raise ValueError("groups must have a series, got none")
+    if not hasattr(labels, "__len__"):
+        raise ValueError(f"labels must be a list of texts, got {labels!r:.100}")
     shape, colors = (len(labels),), colors_of(groups)
     groups = {k: as_real(shape, **{f"the series {k}": values}) for k, values in groups.items()}
     picture = Picture(WIDTH, 0.7 + len(labels) * (0.12 + 0.16 * len(groups)))

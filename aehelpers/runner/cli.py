@@ -24,6 +24,9 @@ from aehelpers.runner.store import RunStore, StoreError
 @click.version_option(package_name="aehelpers")
 def main():
     """Autoencoders, VAEs and Boltzmann machines in executable notebooks."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):  # a stream of the user's own
+            stream.reconfigure(errors="backslashreplace")
 
 
 @main.command("data")

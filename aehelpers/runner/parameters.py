@@ -257,7 +257,7 @@ def read_yaml(path):
         return _load_yaml(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ParameterError(f"{path} cannot be read: {error}") from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, IndexError) as error:
         sentence = " ".join(str(error).split())
         raise ParameterError(f"{path} is not YAML: {sentence}") from error
 
