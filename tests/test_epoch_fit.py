@@ -71,8 +71,8 @@ def with_nan(images):
         (lambda x: {"x": x, "y": x[:-1]}, "(?s)same cardinality|ambiguous.*320.*319"),
         (lambda x: {"x": x, "y": x, "batch_size": 0}, "batch_size must be an integer"),
         (lambda x: {"x": x, "y": x, "batch_size": 2.5}, "batch_size must be .*, got 2.5"),
+        (lambda x: {"x": x, "y": x, "validation_split": 1.5}, "validation_split must be a number"),
         (lambda x: {"x": x, "y": x, "validation_split": 0.999}, "validation_split=0.999 leaves"),
-        (lambda x: {"x": x, "y": x, "validation_split": 1.5}, "validation_split=1.5 leaves"),
     ],
 )
 def test_fit_refuses_and_keeps_the_weights(images, arguments, sentence):

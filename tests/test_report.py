@@ -187,7 +187,7 @@ def test_layers_with_shapes_and_parameters():
     inner = SimpleNamespace
     dense = type("Dense", (), {"name": "hidden", "output": inner(shape=(None, 20))})()
     dense.count_params = lambda: 1520
-    model = inner(name="encoder", layers=[dense], count_params=lambda: 1520)
+    model = inner(name="encoder", built=True, layers=[dense], count_params=lambda: 1520)
     table = report.layers(model, model)
     assert list(table.rows[0]) == ["encoder", "hidden", "Dense", "n × 20", "1,520"]
     assert list(table.rows[1]) == ["encoder", "in all", "", "", "1,520"]
