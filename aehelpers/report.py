@@ -119,7 +119,9 @@ class Results:
             raise ValueError(f"name must not end in (mark), got {name!r}")
         for key in ("at_least", "at_most"):  # a number of NumPy is none to JSON
             if expected.get(key) is not None:
-                expected[key] = float(expected[key])
+                expected[key] = as_number(**{key: expected[key]})
+                if math.isnan(expected[key]):
+                    raise ValueError(f"{key} of {name!r} must be a number, got NaN")
         low, high = expected.get("at_least"), expected.get("at_most")
         if low is not None and high is not None and not low <= high:
             raise ValueError(f"at_least must not be above at_most, got {low} and {high}")
@@ -185,8 +187,10 @@ class Table:
 
     def __init__(self, head, rows, *, data=None):
         self.head = [str(name) for name in head]
-        self.data, rows = data, [list(row) for row in rows]
+        self.data, rows = data, [row if isinstance(row, str) else list(row) for row in rows]
         for row in rows:
+            if isinstance(row, str):
+                raise ValueError(f"rows must be lists of cells, got the text {row!r:.100}")
             if len(row) != len(self.head):
                 raise ValueError(f"rows must have {len(self.head)} cells, as the head, got {row}")
         columns = list(zip(*rows, strict=True)) or [()] * len(self.head)

@@ -322,6 +322,52 @@ def test_lists_of_images_are_images():
     model.fit(listed, validation_data=listed, epochs=1, verbose=0)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [("autoencoder", "noise_level", 0.5), ("VAE", "sigma", 0.05), ("VAE", "pixels", "sampled")],
+)
+def test_what_is_traced_into_a_model_cannot_be_changed(kind, name, value):
+    """A program that was traced before would go on with the old one."""
+    model = compiled(kind)
+    with pytest.raises(AttributeError, match=f"{name} of a model cannot be changed: make another"):
+        setattr(model, name, value)
+    assert model.get_config()[name] != value
+
+
+def test_beta_may_be_set_at_any_time():
+    model = compiled("VAE")
+    reconstruction, kl = model.evaluate(X)[1:]
+    for beta in (4.0, 0.0):
+        model.beta = beta
+        assert np.isclose(model.evaluate(X)[0], reconstruction + beta * kl, rtol=1e-5)
+    seen = keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: setattr(model, "beta", 3.0))
+    logs = model.fit(X, epochs=1, verbose=0, callbacks=seen).history
+    total = logs["reconstruction"][0] + 3 * logs["kl"][0]
+    assert np.isclose(logs["loss"][0], total, rtol=1e-5)
+    with pytest.raises(ValueError, match="beta must be a number at least 0, got -1"):
+        model.beta = -1
+
+
+def test_beta_is_none_of_the_weights(tmp_path):
+    heavy, model = VAE(2, n_pixels=16, hidden_sizes=[5], beta=4.0), compiled("VAE")
+    model.set_weights(heavy.get_weights())
+    loss, reconstruction, kl = model.evaluate(X)
+    assert np.isclose(loss, reconstruction + kl, rtol=1e-6)
+    heavy.save(tmp_path / "a.keras")
+    assert float(VAE.load(tmp_path / "a.keras").kl_weight) == 4.0
+
+
+def test_a_warm_up_of_the_kl_is_for_a_vae():
+    with pytest.raises(TypeError, match=r"KLWarmUp is for a models\.VAE, got a Autoencoder"):
+        compiled("autoencoder").fit(X, X, callbacks=models.KLWarmUp(2), verbose=0)
+
+
+def test_a_folder_of_data_that_holds_none_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("AEHELPERS_DATA", str(tmp_path))
+    with pytest.raises(data.DataError, match="a folder with mnist or fashion-mnist in it, got "):
+        data.load("mnist")
+
+
 def test_weights_may_be_a_list_and_images_a_tuple():
     model = compiled("autoencoder")
     given = {"sample_weight": list(range(60))}

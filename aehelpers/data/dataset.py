@@ -112,8 +112,8 @@ def load(name):
     ValueError
         If there is no data set of that name.
     DataError
-        If the folder in AEHELPERS_DATA, or a file for this data set in it, is missing
-        or damaged.
+        If AEHELPERS_DATA names no folder with a data set in it, or a file for this one there
+        is missing or damaged.
 
     Warns
     -----
@@ -146,7 +146,7 @@ def places(name):
     Raises
     ------
     DataError
-        If the folder in AEHELPERS_DATA is missing.
+        If AEHELPERS_DATA names no folder with a data set in it.
     """
     check_choice(FILES, name=name)
     found = []
@@ -156,6 +156,11 @@ def places(name):
             raise DataError(
                 f"AEHELPERS_DATA must be a folder with {' or '.join(FILES)} in it, "
                 f"got {own}, which is not a readable folder"
+            )
+        if not any(os.path.lexists(Path(own, one)) for one in FILES):
+            raise DataError(
+                f"AEHELPERS_DATA must be a folder with {' or '.join(FILES)} in it, "
+                f"got {own}, which has neither"
             )
         found.append(Place("the folder in AEHELPERS_DATA", Path(own, name), required=True))
     found.append(Place("the cache", sources.cache_folder() / name))
@@ -182,7 +187,7 @@ def find(name):
     Raises
     ------
     DataError
-        If the folder in AEHELPERS_DATA is missing.
+        If AEHELPERS_DATA names no folder with a data set in it.
     """
     for place in places(name):
         arrays = error = None

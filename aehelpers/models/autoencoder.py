@@ -55,6 +55,9 @@ class Autoencoder(EpochFit, keras.Model):
     >>> codes = model.encoder.predict(images)
     """
 
+    _settings = ("hidden_sizes", "n_pixels", "activation", "output_activation", "code_activation")
+    _settings += ("noise_level", "noise_kind", "noise_range")
+
     def __init__(
         self,
         hidden_sizes,

@@ -44,6 +44,15 @@ class EpochFit:
     """
 
     _traced_for = None  # number of images and batch size
+    _settings = ()  # attributes that the programs of a model have in them once they are traced
+
+    def __setattr__(self, name, value):
+        if name in self._settings and name in self.__dict__:
+            raise AttributeError(
+                f"{name} of a model cannot be changed: make another one, and give it the weights "
+                "with its set_weights(model.get_weights())"
+            )
+        super().__setattr__(name, value)
 
     def fit(
         self,

@@ -123,6 +123,9 @@ class VAE(EpochFit, keras.Model):
     >>> mean, log_var = model.encode(images)
     """
 
+    _settings = ("latent_dim", "hidden_sizes", "n_pixels", "activation", "decoder_kind")
+    _settings += ("sigma", "pixels")
+
     def __init__(
         self,
         latent_dim=20,
@@ -142,14 +145,16 @@ class VAE(EpochFit, keras.Model):
         check_choice(tuple(_LAST_ACTIVATIONS), decoder_kind=decoder_kind)
         check_choice(_PIXELS, pixels=pixels)
         check_number(0, above=True, sigma=sigma)
-        check_number(0, beta=beta)
         policy = keras.config.dtype_policy().name
         if policy != "float32":
             raise ValueError(f"a VAE needs Keras' dtype policy float32, got {policy}")
         self.latent_dim, self.n_pixels = int(latent_dim), int(n_pixels)
         self.hidden_sizes = as_sizes(hidden_sizes=hidden_sizes)
         self.activation, self.decoder_kind, self.pixels = activation, decoder_kind, pixels
-        self.sigma, self.beta = float(sigma), float(beta)
+        self.sigma = float(sigma)
+        # Of TensorFlow, for it is no weight of the model: a warm-up changes it for a while.
+        self.kl_weight = tf.Variable(0.0, trainable=False, name="kl_weight")
+        self.beta = beta
         check_mapping(learning_curve=learning_curve or {})
         self.learning_curve = dict(learning_curve or {})
 
@@ -161,12 +166,20 @@ class VAE(EpochFit, keras.Model):
             activation,
             _LAST_ACTIVATIONS[decoder_kind],
         )
-        self.kl_weight = self.add_weight(
-            name="kl_weight", initializer=keras.initializers.Constant(self.beta), trainable=False
-        )
         self.seeds = keras.random.SeedGenerator()
         self._means = [keras.metrics.Mean(name=name) for name in ("loss", "reconstruction", "kl")]
         self(keras.KerasTensor((None, n_pixels)))  # built, and fit to be exported
+
+    @property
+    def beta(self):
+        """The weight of the KL, which may be set at any time."""
+        return self._beta
+
+    @beta.setter
+    def beta(self, value):
+        check_number(0, beta=value)
+        self._beta = float(value)
+        self.kl_weight.assign(self._beta)
 
     # The model
 
@@ -374,12 +387,6 @@ class VAE(EpochFit, keras.Model):
             "learning_curve": {name: list(values) for name, values in self.learning_curve.items()},
         }
 
-    def save_own_variables(self, store):
-        """Keras asks for it: the weight of the KL, which a warm-up changes, is in no file."""
-
-    def load_own_variables(self, store):
-        self.kl_weight.assign(self.beta)
-
     @classmethod
     def load(cls, path):
         """The VAE that `save` wrote to a .keras file.
@@ -499,6 +506,10 @@ class KLWarmUp(keras.callbacks.Callback):
         super().__init__()
         check_int(1, epochs=epochs)
         self.epochs = epochs
+
+    def on_train_begin(self, logs=None):
+        if not isinstance(self.model, VAE):
+            raise TypeError(f"KLWarmUp is for a models.VAE, got a {type(self.model).__name__}")
 
     def on_epoch_begin(self, epoch, logs=None):
         self.model.kl_weight.assign(self.model.beta * min(1.0, (epoch + 1) / self.epochs))

@@ -51,6 +51,8 @@ def run(notebooks, given=None, **options):
     --------
     >>> batch.run("notebooks/04_bottleneck_sweep.ipynb", {"dataset": "mnist"})
     """
+    if isinstance(notebooks, dict):
+        raise ParameterError("notebooks must be a path or a list of paths, got a dict")
     is_one = isinstance(notebooks, str) or not hasattr(notebooks, "__iter__")
     notebooks = [notebooks] if is_one else notebooks
     return table.table(perform([(notebook, given or {}) for notebook in notebooks], **options))
