@@ -20,6 +20,7 @@ __all__ = [
     "check_plain",
     "check_same_shape",
     "did_you_mean",
+    "hint_of_grey",
     "is_int",
 ]
 
@@ -172,9 +173,14 @@ def check_images(images, *, loosely=False, name="images"):
     least, most = (images.min(), images.max()) if images.size else (0, 0)
     if not (least >= low and most <= high):
         check_finite(**{name: images})
-        hint = ": divide grey values by 255" if least >= 0 and 10 < most <= 255 else ""
+        hint = hint_of_grey(least, most)
         raise ValueError(f"{name} must lie in [0, 1], got values from {least} to {most}{hint}")
     return images if loosely or (least >= 0 and most <= 1) else np.clip(images, 0, 1)
+
+
+def hint_of_grey(least, most):
+    """The end of an error message, where the values seem to be grey values from 0 to 255."""
+    return ": divide grey values by 255" if least >= 0 and 10 < most <= 255 else ""
 
 
 def check_labels(labels, n_labels, n_classes, *, name="labels"):

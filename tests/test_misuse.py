@@ -161,6 +161,7 @@ def test_sparse_images_are_refused(kind, method):
         (lambda: models.RBM(2).fit(X, held_out=X[:, :4]), "held_out must have 16 columns, got 4"),
         (lambda: ais(reverse_from=X[:, :4]), "reverse_from must have 16 columns, got 4"),
         (lambda: ais(reverse_from=9 * X), r"reverse_from must lie in \[0, 1\], got"),
+        (lambda: RBM.transform(np.uint8(255 * X)), "got values from 0 to 25.: divide grey values"),
         (lambda: likelihood.log_likelihood(RBM, X[:, :4], 1), "images must have 16 columns, got 4"),
         (lambda: likelihood.log_likelihood(RBM, X, "12"), "log_z must be a number, got '12'"),
         (lambda: report.Results().add("a", "1.5"), "'a' must be a number, got '1.5'"),

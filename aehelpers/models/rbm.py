@@ -34,6 +34,7 @@ from aehelpers._checks import (
     check_images,
     check_int,
     check_plain,
+    hint_of_grey,
 )
 from aehelpers.data import corruption
 from aehelpers.models import gibbs
@@ -607,9 +608,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         low, high = X.min(), X.max()
         if low < -ROUNDING or high > 1 + ROUNDING:
             what = "Negative values in data: " if low < 0 else ""  # scikit-learn's words
-            raise ValueError(
-                f"{what}{name} must lie in [0, 1], got values from {low:g} to {high:g}"
-            )
+            got = f"got values from {low:g} to {high:g}{hint_of_grey(low, high)}"
+            raise ValueError(f"{what}{name} must lie in [0, 1], {got}")
         # A MinMaxScaler leaves values a rounding error above 1.
         return np.clip(X, 0, 1) if low < 0 or high > 1 else X
 
