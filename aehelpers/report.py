@@ -187,10 +187,12 @@ class Table:
 
     def __init__(self, head, rows, *, data=None):
         self.head = [str(name) for name in head]
-        self.data, rows = data, [row if isinstance(row, str) else list(row) for row in rows]
+        self.data, rows = data, list(rows)
         for row in rows:
             if isinstance(row, str):
                 raise ValueError(f"rows must be lists of cells, got the text {row!r:.100}")
+        rows = list(map(list, rows))
+        for row in rows:
             if len(row) != len(self.head):
                 raise ValueError(f"rows must have {len(self.head)} cells, as the head, got {row}")
         columns = list(zip(*rows, strict=True)) or [()] * len(self.head)

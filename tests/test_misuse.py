@@ -425,6 +425,15 @@ def test_a_file_that_is_replaced_keeps_who_may_read_it(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_number_of_yaml_that_is_empty_is_refused(tmp_path):
+    from aehelpers.runner.parameters import ParameterError, read_yaml
+
+    path = tmp_path / "a.yaml"
+    path.write_text("rate: !!float ''")
+    with pytest.raises(ParameterError, match=r"a\.yaml is not YAML"):
+        read_yaml(path)
+
+
 def test_a_screen_that_lacks_a_letter_stops_no_batch(tmp_path):
     write_notebook(tmp_path / "01_n.ipynb", "raise ValueError('σ')", declaration="seed: int = 1")
     program = [sys.executable, "-m", "aehelpers", "sweep", "1", "-g", "seed=0:2"]

@@ -152,15 +152,11 @@ def places(name):
     found = []
     own = os.environ.get("AEHELPERS_DATA")
     if own:
-        if not (os.path.isdir(own) and os.access(own, os.X_OK)):
+        is_folder = os.path.isdir(own) and os.access(own, os.X_OK)
+        if not (is_folder and any(os.path.lexists(Path(own, one)) for one in FILES)):
             raise DataError(
-                f"AEHELPERS_DATA must be a folder with {' or '.join(FILES)} in it, "
-                f"got {own}, which is not a readable folder"
-            )
-        if not any(os.path.lexists(Path(own, one)) for one in FILES):
-            raise DataError(
-                f"AEHELPERS_DATA must be a folder with {' or '.join(FILES)} in it, "
-                f"got {own}, which has neither"
+                f"AEHELPERS_DATA must be a folder with {' or '.join(FILES)} in it, got {own}, "
+                f"which {'has neither' if is_folder else 'is not a readable folder'}"
             )
         found.append(Place("the folder in AEHELPERS_DATA", Path(own, name), required=True))
     found.append(Place("the cache", sources.cache_folder() / name))
