@@ -78,6 +78,8 @@ def test_names_of_notebooks(notebook, names, found):
         (["../01_first"], "'../01_first' fits no notebook"),
         (["*"], r"'\*' fits no notebook"),
         (["1", "01_first"], "'01_first' names 01_first a second time"),
+        (["all", "9"], "all names every notebook, and stands alone, got all 9"),
+        (["own.ipynb", "all"], "there is no notebook own.ipynb"),
     ],
 )
 def test_names_that_fit_nothing(notebook, names, sentence):

@@ -320,7 +320,7 @@ def test_images_show_a_mode_that_no_chain_has_met():
     settings = {"n_chains": 20, "n_betas": 20, "random_state": 0}
     alone = rbm_likelihood.log_partition_ais(model, **settings)
     assert alone.standard_error < 0.3
-    with pytest.warns(UserWarning, match="above 0.3"):
+    with pytest.warns(UserWarning, match=r"still say 116\.\d\d, the others miss a mode"):
         found = rbm_likelihood.log_partition_ais(model, **settings, reverse_from=np.ones((5, 100)))
     assert found.reverse_log_z - found.log_z > 3
     assert found.standard_error == (found.reverse_log_z - found.log_z) / 2

@@ -155,15 +155,17 @@ def log_partition_ais(
     unmet = share * new / np.sqrt(effective)
     error = float(np.linalg.norm([scale * error, astray, unmet, LEAST_ERROR]))
     reverse = reverse_effective = None
+    advice = "raise n_chains, n_betas or n_sweeps"
     if reverse_from is not None:
         log_weights = anneal(started, betas[::-1], False).log_weights
         reverse = float(log_z_base - logsumexp(log_weights) + np.log(n_reverse_chains))
         reverse_effective = float(np.exp(2 * logsumexp(log_weights) - logsumexp(2 * log_weights)))
         error = max(error, (reverse - log_z) / 2)  # the truth is likely to lie between the two
+        advice += f"; if chains from the images still say {reverse:.2f}, the others miss a mode"
     if not error <= LARGEST_ERROR:  # also where it is NaN
         warnings.warn(
-            f"ln Z has a standard error of {error:.2f} nats, above {LARGEST_ERROR}, and is more "
-            "likely too low than too high: raise n_chains, n_betas or n_sweeps",
+            f"ln Z = {log_z:.2f} has a standard error of {error:.2f} nats, above {LARGEST_ERROR}, "
+            f"and is more likely too low than too high: {advice}",
             stacklevel=2,
         )
     return LogPartition(

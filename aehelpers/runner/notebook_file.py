@@ -205,7 +205,7 @@ def find_notebooks(folder, names=()):
     folder : path
     names : sequence of str
         Each a number (``4``), the beginning of a file's name (``04_bottle``), the path of
-        a notebook, or ``all``.
+        a notebook; or ``all`` alone.
 
     Raises
     ------
@@ -215,6 +215,8 @@ def find_notebooks(folder, names=()):
     for name in names:
         if str(name).endswith(".ipynb") and not _is_file(name):
             raise ValueError(f"there is no notebook {name}")
+    if "all" in names and len(names) > 1:
+        raise ValueError(f"all names every notebook, and stands alone, got {' '.join(names)}")
     paths = [p for p in sorted(Path(folder).glob("*.ipynb")) if not p.name.endswith(FAILED)]
     if not paths and not (names and all(_is_file(name) for name in names)):
         raise ValueError(
