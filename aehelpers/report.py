@@ -189,8 +189,8 @@ class Table:
         self.head = [str(name) for name in head]
         self.data, rows = data, list(rows)
         for row in rows:
-            if isinstance(row, str):
-                raise ValueError(f"rows must be lists of cells, got the text {row!r:.100}")
+            if isinstance(row, (str, dict)):
+                raise ValueError(f"rows must be lists of cells, got {row!r:.100}")
         rows = list(map(list, rows))
         for row in rows:
             if len(row) != len(self.head):

@@ -11,6 +11,7 @@ import io
 import os
 import sys
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -97,6 +98,8 @@ def sliders(render, *, title="", **controls):
             is_whole = all(map(is_int, spec))
             kind = ipywidgets.IntSlider if is_whole else ipywidgets.FloatSlider
             inputs[name] = kind(start, min=low, max=high, step=step, description=label)
+            if not is_whole:
+                inputs[name].readout_format = f".{_decimals(spec)}f"
         inputs[name].style.description_width = "initial"
     first = {name: one.value for name, one in inputs.items()}
 
@@ -113,6 +116,11 @@ def sliders(render, *, title="", **controls):
         one.observe(update, "value")
     update()
     return _panel(title, [*inputs.values(), _button("Reset", reset)], shown)
+
+
+def _decimals(numbers):
+    """How many decimals tell these numbers from their neighbours: 2 for 0.25."""
+    return max(0, *(-Decimal(str(float(number))).as_tuple().exponent for number in numbers))
 
 
 def plane(decode, codes, labels, class_names, *, title="", box=((-3.0, -3.0), (3.0, 3.0))):

@@ -6,8 +6,9 @@
   the exercise gives, and what a right answer gives. With small parameters.
 - FOLDER/instructor: the lesson as it is, with its outputs.
 - FOLDER/nbgrader: a course for nbgrader, one assignment for each lesson, as its instructor
-  version (source/); `nbgrader generate_assignment` makes the students' from it. Submissions and
-  marks that are in this folder already stay as they are.
+  version (source/); `nbgrader generate_assignment` makes the students' from it.
+
+The lessons are written anew; whatever else is in these folders stays as it is.
 
 Exercises to program are known by their tags: a code cell `solution`, then a cell `check`, with
 its points in the metadata. The start is the code block in the text that begins in the same way.
@@ -43,18 +44,19 @@ c.ClearSolutions.code_stub = {"python": "raise NotImplementedError(\\"your code 
 def main(folder="handouts"):
     """Write all versions of all lessons."""
     folder = Path(folder)
-    for part in ("student", "instructor", "nbgrader/source"):  # not what students handed in
-        shutil.rmtree(folder / part, ignore_errors=True)
-        (folder / part).mkdir(parents=True)
+    for part in ("student", "instructor", "nbgrader/source"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
     for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
         lesson = nbformat.read(path, as_version=4)
         quiz = questions(path.stem)
         nbformat.write(student(lesson, path.stem, quiz), folder / "student" / path.name)
         shutil.copy(path, folder / "instructor" / path.name)
         assignment = folder / "nbgrader" / "source" / path.stem
-        assignment.mkdir(parents=True)
+        assignment.mkdir(exist_ok=True)
         nbformat.write(graded(lesson, path.stem, quiz), assignment / path.name)
-    (folder / "nbgrader" / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
+    config = folder / "nbgrader" / "nbgrader_config.py"
+    if not config.exists():  # a teacher may have changed it
+        config.write_text(CONFIG, encoding="utf-8")
 
 
 # Reading a lesson

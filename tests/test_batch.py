@@ -547,6 +547,31 @@ def test_ctrl_c_stops_the_kernels_and_keeps_what_is_done(notebook, tmp_path):
     assert len([name for name in listing(output) if name.endswith(".ipynb")]) == 1
 
 
+# Models that runs save ---------------------------------------------------------------------
+
+
+def test_no_run_saves_over_the_model_of_another(notebook):
+    for name in ("03_saves", "04_saves"):
+        path = write_notebook(
+            notebook.with_name(f"{name}.ipynb"), declaration="save_to: str = ''\nseed: int = 0"
+        )
+
+    def folders(*requests):
+        runs = batch.plan([(p, {"save_to": to, "seed": seed}) for p, to, seed in requests])
+        return [run.parameters["save_to"] for run in runs]
+
+    other = path.with_name("03_saves.ipynb")
+    assert folders((path, "a", 1)) == folders((path, "a", 1), (path, "a", 1)) == ["a"]
+    assert folders((path, "", 1), (path, "", 2)) == ["", ""]
+    assert folders((path, "m/{seed}", 1), (path, "m/{seed}", 2)) == ["m/1", "m/2"]
+    assert folders((path, "{notebook}", 1), (other, "{notebook}", 1)) == ["04_saves", "03_saves"]
+    with pytest.raises(ParameterError, match=r"2 runs would save to a, one over the other: name"):
+        folders((path, "a", 1), (path, "a", 2))
+    for wrong in ("{sed}", "a{", "{0}"):
+        with pytest.raises(ParameterError, match="save_to of 04_saves must be a folder, with name"):
+            folders((path, wrong, 1))
+
+
 # One notebook, here and now ----------------------------------------------------------------
 
 

@@ -206,3 +206,12 @@ def test_bias_and_variance_in_blocks_are_the_same(rng, monkeypatch):
 def test_predictions_without_bias_and_variance(predictions, targets, sentence):
     with pytest.raises(ValueError, match=sentence):
         errors.bias_variance(predictions, targets)
+
+
+@pytest.mark.parametrize("spread", [1e-4, 1e-5, 0])
+def test_a_small_variance_beside_a_large_bias_is_kept_in_float32(rng, spread):
+    targets = rng.random((20, 50), np.float32)
+    predictions = np.float32(targets + 0.3 + spread * rng.standard_normal((8, 20, 50)))
+    found = errors.bias_variance(predictions, targets)
+    exact = np.float64(predictions).var(axis=0, ddof=1).mean()
+    assert found.variance == pytest.approx(exact, rel=0.01, abs=1e-14)

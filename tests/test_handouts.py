@@ -168,11 +168,15 @@ def test_three_questions_stand_before_a_lesson_and_three_after_it(path):
         assert all(isinstance(text, str) for text in item["options"].values())
 
 
-def test_what_students_handed_in_and_their_marks_stay_where_they_are(tmp_path):
+def test_all_but_the_lessons_stays_as_it_is(tmp_path):
     course = tmp_path / "nbgrader"
     (course / "submitted" / "anna").mkdir(parents=True)
-    (course / "gradebook.db").write_text("marks")
+    own = [course / "gradebook.db", course / "nbgrader_config.py", tmp_path / "student" / "a.txt"]
+    own += [course / "source" / "my_own" / "my_own.ipynb"]
+    for path in own:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("marks")
     handouts["main"](tmp_path)
     assert (course / "submitted" / "anna").is_dir()
-    assert (course / "gradebook.db").read_text() == "marks"
-    assert len(list((course / "source").iterdir())) == len(PATHS)
+    assert [path.read_text() for path in own] == ["marks"] * 4
+    assert len(list((course / "source").iterdir())) == len(PATHS) + 1

@@ -11,7 +11,7 @@ import pytest
 from scipy import sparse
 
 from aehelpers import _files, data, measures, models, plots, report, widgets
-from aehelpers.models import VAE, Autoencoder, keras, vae_bounds
+from aehelpers.models import VAE, Autoencoder, keras, vae, vae_bounds
 from aehelpers.models import rbm_likelihood as likelihood
 from aehelpers.models import relu_by_hand as by_hand
 from aehelpers.runner import batch
@@ -133,7 +133,10 @@ def test_sparse_images_are_refused(kind, method):
         (lambda: models.RBM(n_components=True).fit(X), "n_components must be an integer"),
         (lambda: models.RBM(n_chains=True).partial_fit(X), "n_chains must be an integer"),
         (lambda: models.RBM(2).fit(X, on_epoch=5), "on_epoch must be a function, got 5"),
+        (lambda: models.RBM(2).fit(X, held_out=(X, X[:, 0])), "held_out must be images alone"),
         (lambda: of_weights(n_chains=-5), "n_chains.* must be"),
+        (lambda: report.Table(["a"], [{"a": 1}]), "rows must be lists of cells, got {'a': 1}"),
+        (lambda: measures.interpolate(X[None], X[None], 3), r"one shape, \(n_dimensions,\) or"),
         (lambda: models.RBM.from_parameters(X[:0], [], np.zeros(16)), "n_components.* must be"),
         (lambda: measures.linear_completion(X, X, X > 0.5, ridge=1e-300), "ridge must be at least"),
         (lambda: measures.ppca_completion(X[:1], X, X > 0.5), "x_train must be at least two"),
@@ -416,6 +419,85 @@ def test_a_whole_slider_may_have_the_numbers_of_numpy(monkeypatch):
     widgets.sliders(lambda k: {"a": IMAGES[k]}, k=(0, np.int64(4), 1, 2))
 
 
+def test_a_slider_shows_all_decimals_of_its_values(monkeypatch):
+    monkeypatch.setattr(widgets, "_reason", lambda: None)
+    panel = widgets.sliders(lambda rate: {}, rate=(0.0, 0.01, 0.001, 0.004))
+    slider = panel.children[-1].children[0].children[0]
+    assert format(slider.value, slider.readout_format) == "0.004"
+
+
+def watched(change):
+    """Weights after three epochs, between which `change` gets the machine."""
+    rbm = models.RBM(3, n_iter=3, batch_size=20, random_state=0)
+    return rbm.fit(X, on_epoch=lambda rbm, epoch: change(rbm)).components_
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "momentum", "weight_decay"])
+def test_what_is_set_between_epochs_of_an_rbm_holds(name):
+    left = watched(lambda rbm: None)
+    assert np.array_equal(
+        left, models.RBM(3, n_iter=3, batch_size=20, random_state=0).fit(X).components_
+    )
+    assert not np.allclose(watched(lambda rbm: rbm.set_params(**{name: 0.5})), left)
+    still = watched(lambda rbm: rbm.set_params(learning_rate=1e-12))
+    once = models.RBM(3, n_iter=1, batch_size=20, random_state=0).fit(X).components_
+    np.testing.assert_allclose(still, once, atol=1e-6)
+
+
+def test_weights_that_are_set_between_epochs_of_an_rbm_are_kept():
+    def clear(rbm):
+        rbm.components_ = np.zeros_like(rbm.components_)
+
+    assert not watched(clear).any()
+    with pytest.raises(ValueError, match="learning_rate"):
+        watched(lambda rbm: rbm.set_params(learning_rate=-1))
+
+
+def test_whole_numbers_are_numbers_to_gradients_and_kl():
+    whole = [np.array([[1, 0], [2, 1]]), [[1, 0]], [1], [[1], [0]], [0, 1]]
+    floats = [np.array(part, float) for part in whole]
+    for gradients in (by_hand.relu_autoencoder_gradients, by_hand.relu_autoencoder_tape_gradients):
+        (loss, found), (same, others) = gradients(*whole), gradients(*floats)
+        assert loss == same
+        assert all(np.array_equal(found[name], others[name]) for name in others)
+    kl = vae.gaussian_kl([[1, 2]], np.array([[0, 0]]))
+    assert np.isclose(kl, 2.5)
+
+
+def test_a_likelihood_of_ones_own_is_not_left_out():
+    class Doubled(VAE):
+        def log_likelihood(self, images, codes):
+            return 2.0 * super().log_likelihood(images, codes)
+
+    model = Doubled(2, n_pixels=16, hidden_sizes=[5])
+    with pytest.raises(TypeError, match="got Doubled with another: use importance_weighted_bound"):
+        vae_bounds.grid_log_likelihood(model, X)
+
+
+def test_a_class_without_a_value_keeps_its_label():
+    picture = plots.bars({"mean": [np.nan, 1.0, np.nan]}, ["a", "b", "c"], axis="y")
+    (axes,) = picture.axes
+    low, high = sorted(axes.get_ylim())
+    assert low < 0 < 2 < high
+
+
+def test_a_forked_process_is_told_that_it_would_hang():
+    said = (
+        "import multiprocessing as m, warnings, numpy as np; from aehelpers import models\n"
+        "warnings.simplefilter('ignore')\n"
+        "fit = models.RBM(2, n_iter=1).fit\n"
+        "images = np.eye(4)\n"
+        "job = lambda: m.get_context('fork').Process(target=fit, args=(images,))\n"
+        "first = job(); first.start(); first.join(60); print(first.exitcode)\n"
+        "fit(images)\n"
+        "second = job(); second.start(); second.join(60); print(second.exitcode)\n"
+        "second.kill()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True)
+    assert done.stdout.split()[-1] == "1", done.stderr
+    assert "one was forked from, and would hang in this one: start processes with" in done.stderr
+
+
 def test_a_file_that_is_replaced_keeps_who_may_read_it(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("private")
@@ -472,7 +554,7 @@ def test_the_targets_of_a_vae_may_be_given_if_they_are_its_images():
 def test_a_truncated_model_is_not_said_to_be_missing(tmp_path):
     path = tmp_path / "a.keras"
     path.write_bytes(b"PK")
-    with pytest.raises(ValueError, match=r"a\.keras is damaged or not a saved model: it is no"):
+    with pytest.raises(ValueError, match=r"a\.keras cannot be read as a saved model: it is no"):
         VAE.load(path)
 
 

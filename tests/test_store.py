@@ -304,8 +304,52 @@ def test_a_column_holds_one_thing(store):
     results = ["a (result)", "noise (result)", "a (result) (result)"]
     assert table.measured(rows) == results
     first, second = table.table(rows)[["noise", "a", *results]].to_numpy()
-    assert [value for value in first if value == value] == [1, 1]
+    assert [value for value in first if pd.notna(value)] == [1, 1]
     assert list(second)[1:] == [2, 4, 3, 5]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "said"),
+    [
+        (
+            "notebook",
+            ["01_a", "02_b"],
+            ["runs of more than one notebook are drawn together: 01_a,"],
+        ),
+        (
+            "data",
+            ["mnist: full", "mnist: sample"],
+            ["more than one data are drawn together: mnist"],
+        ),
+        ("version", ["1", "2"], ["runs of more than one version are drawn together: 1, 2"]),
+        ("seed", [0, 1], []),
+        (
+            "run",
+            ["a", "b"],
+            ["runs from before and after a change of the notebook are drawn together"],
+        ),
+    ],
+)
+def test_a_point_of_runs_that_do_not_belong_together_is_told(
+    store, tmp_path, caplog, column, values, said
+):
+    for number in (0, 1):
+        keep(store, f"01_n-{number}", {"epochs": 1, "seed": 3}, {"loss": (number, "✓")})
+    frame = table.collect(store.folder)
+    frame[column] = values
+    table.plot(frame, "loss", "epochs", tmp_path / "p.png")
+    assert len(caplog.messages) == len(said)
+    assert all(part in message for part, message in zip(said, caplog.messages, strict=True))
+
+
+def test_whole_numbers_stay_whole_beside_runs_that_have_none(store, tmp_path):
+    large = 2**53 + 1
+    keep(store, "01_n-1", {"seed": large}, {})
+    keep(store, "02_n-1", {}, {})
+    frame = table.collect(store.folder)
+    assert frame["seed"][0] == large
+    table.save(frame, tmp_path / "t.csv")
+    assert f",{large}," in (tmp_path / "t.csv").read_text()
 
 
 def test_collect_of_nothing(tmp_path):
@@ -351,13 +395,13 @@ def test_plot(store, tmp_path, caplog):
     frame = table.collect(store.folder)
     frame.loc[0, "version"] = "2"  # as after a change of the package
     table.plot(frame, "error (result)", "epochs", tmp_path / "p.svg")
-    assert "several versions of aehelpers are drawn together: 1, 2" in caplog.text
+    assert "runs of more than one version are drawn together: 1, 2" in caplog.text
     for result, against, to, sentence in (
         ("erorr (result)", "epochs", "p.png", r"did you mean error \(result\)\?"),
         ("error (result)", "zzz", "p.png", "the table has no column 'zzz'; there are notebook"),
         ("error (result) (mark)", "epochs", "p.png", "no run that is done has epochs and a number"),
         ("loss", "epochs", "p.png", "no run that is done has epochs and a number for loss"),
-        ("error (result)", "epochs", "p.gif", r"p.gif must end in .png, .svg, .pdf"),
+        ("error", "epochs", "p.gif", r"p.gif must end in .png, .svg, .pdf"),
     ):
         with pytest.raises(ParameterError, match=sentence):
             table.plot(frame, result, against, tmp_path / to)

@@ -198,10 +198,10 @@ def bias_variance(predictions, targets, *, per_image=False):
     for rows in gen_batches(len(targets), max(1, _ROWS // m)):
         errors = np.subtract(predictions[:, rows], targets[rows], dtype=dtype)
         mean = errors.mean(axis=0)
-        # Sums over pixels at once, which leaves out two passes over all predictions.
+        errors -= mean
         squares = np.asarray(np.einsum("mnp,mnp->n", errors, errors), np.float64) / n_pixels
         square_of_mean = np.asarray(np.einsum("np,np->n", mean, mean), np.float64) / n_pixels
-        variance = (squares - m * square_of_mean) / (m - 1)
+        variance = squares / (m - 1)
         parts.append([square_of_mean - variance / m, variance])
     means = np.concatenate(parts, axis=1)
     return BiasVariance(*(means if per_image else means.mean(axis=1).tolist()))

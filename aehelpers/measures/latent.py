@@ -39,7 +39,8 @@ def interpolate(a, b, steps, kind="linear"):
     check_int(1, steps=steps)
     check_choice(("linear", "spherical"), kind=kind)
     if a.shape != b.shape or a.ndim not in (1, 2):
-        raise ValueError(f"both codes must have one shape, got {a.shape} and {b.shape}")
+        wanted = "(n_dimensions,) or (n, n_dimensions)"
+        raise ValueError(f"both codes must have one shape, {wanted}, got {a.shape} and {b.shape}")
     largest = np.finfo(np.float32).max
     if not ((np.abs(a) < largest).all() and (np.abs(b) < largest).all()):
         raise ValueError("both codes must be finite in float32, got NaN, infinity or more")

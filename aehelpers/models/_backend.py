@@ -5,12 +5,13 @@ a process id to the process' stderr, which would land in a notebook's output.
 Import `tf` and `keras` from here, and they do not.
 """
 
+import functools
 import os
 import sys
 import tempfile
 from contextlib import contextmanager
 
-__all__ = ["keras", "tf"]
+__all__ = ["check_process", "keras", "tf"]
 
 # A user's own settings win. oneDNN is off because its kernels give other digits
 # on other processors; the compiled training loop does not use them and is as fast.
@@ -53,6 +54,24 @@ with _native_stderr_held_back():
             "set KERAS_BACKEND to tensorflow"
         )
     tf.config.list_physical_devices()
+
+
+@functools.cache
+def _first_process():
+    return os.getpid()
+
+
+def check_process():
+    """Raise RuntimeError in a process forked from one where models have run.
+
+    TensorFlow would wait there forever for threads that only the first process has.
+    """
+    if _first_process() != os.getpid():
+        raise RuntimeError(
+            "models have run in the process that this one was forked from, and would hang in this "
+            "one: start processes with multiprocessing.get_context('spawn')"
+        )
+
 
 # Keras' `predict` warns on stderr where several models predict in one process.
 tf.get_logger().setLevel("ERROR")

@@ -16,7 +16,7 @@ from tqdm.keras import TqdmCallback
 
 from aehelpers import _progress
 from aehelpers._checks import check_finite, check_int, check_number, check_plain
-from aehelpers.models._backend import keras, tf
+from aehelpers.models._backend import check_process, keras, tf
 
 __all__ = ["EpochFit", "as_list", "cosine_schedule"]
 
@@ -224,6 +224,7 @@ def _without_copies(elements):
 
 def _check_given(images):
     """Keras would take a sparse matrix, but nobody would have checked what is in it."""
+    check_process()
     if images is None:
         raise ValueError("x must be images, got none")
     if issparse(images):

@@ -38,7 +38,7 @@ from aehelpers._checks import (
 )
 from aehelpers.data import corruption
 from aehelpers.models import gibbs
-from aehelpers.models._backend import tf
+from aehelpers.models._backend import check_process, tf
 from aehelpers.models._random import draw_seed
 
 __all__ = ["RBM", "check_rbm"]
@@ -192,7 +192,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             Images that are not trained on, for the free-energy gap.
         on_epoch : callable, optional
             Called as ``on_epoch(rbm, epoch)`` after each epoch, the first being 1, with
-            the estimator as it then stands.
+            the estimator as it then stands. Weights and parameters of learning that it sets
+            hold from the next epoch on.
 
         Returns
         -------
@@ -220,7 +221,6 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         batch_size, n_iter = min(int(self.batch_size), len(X)), int(self.n_iter)
         n_batches, n_left = divmod(len(X), batch_size)
         n_steps = n_batches + (n_left > 0)
-        rates = self._rates(n_iter * n_steps).reshape(n_iter, n_steps)
         work = 5.0 * X.size * self.n_components * n_iter * self.n_steps
         compiled = bool(work > _MULTIPLICATIONS_WORTH_COMPILING)  # of NumPy it would be a tensor
         images = tf.constant(X)
@@ -228,8 +228,9 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         with _progress.bar(total=n_iter, unit="epoch", disable=is_silent) as bar:
             for epoch in range(1, n_iter + 1):
                 order = rng.permutation(len(X)).astype(np.int32)
+                rates = self._rates(n_iter * n_steps)[(epoch - 1) * n_steps :][:n_steps]
                 batches = order[: len(X) - n_left].reshape(n_batches, batch_size)
-                inputs = images, batches, order[len(X) - n_left :], rates[epoch - 1]
+                inputs = images, batches, order[len(X) - n_left :], rates
                 state = gibbs.learn_epoch(
                     self._rule(), *inputs, draw_seed(rng), state, compiled=compiled
                 )
@@ -238,6 +239,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 bar.update()
                 if on_epoch is not None:
                     on_epoch(self, epoch)
+                    self._check_parameters()
+                    state = self._state()
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -596,6 +599,9 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _check_images(self, X, *, reset, dtype=np.float32, name="X"):
         """`X` as a dense array of finite values in [0, 1]."""
+        check_process()
+        if isinstance(X, tuple) and any(np.ndim(part) > 1 for part in X):
+            raise ValueError(f"{name} must be images alone, got a tuple of {len(X)} arrays")
         check_plain(**{name: X})
         if name != "X":  # of which scikit-learn would speak
             shape = np.shape(X)

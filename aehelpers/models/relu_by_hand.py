@@ -30,7 +30,7 @@ def relu_autoencoder_gradients(images, w1, b1, w2, b2):
     gradients : dict
         "W1", "b1", "W2", "b2", each of its parameter's shape.
     """
-    _check_shapes(images, w1, b1, w2, b2)
+    images, w1, b1, w2, b2 = _as_floats(images, w1, b1, w2, b2)
     # Forward: rows are images, so W x becomes X Wᵀ.
     u = images @ w1.T + b1
     hidden = np.maximum(u, 0)
@@ -47,7 +47,7 @@ def relu_autoencoder_gradients(images, w1, b1, w2, b2):
 
 def relu_autoencoder_tape_gradients(images, w1, b1, w2, b2):
     """What `relu_autoencoder_gradients` gives, by TensorFlow's automatic differentiation."""
-    _check_shapes(images, w1, b1, w2, b2)
+    images, w1, b1, w2, b2 = _as_floats(images, w1, b1, w2, b2)
     parameters = {
         name: tf.Variable(value)
         for name, value in zip(("W1", "b1", "W2", "b2"), (w1, b1, w2, b2), strict=True)
@@ -60,12 +60,14 @@ def relu_autoencoder_tape_gradients(images, w1, b1, w2, b2):
     return float(loss), {name: gradient.numpy() for name, gradient in gradients.items()}
 
 
-def _check_shapes(images, w1, b1, w2, b2):
+def _as_floats(images, w1, b1, w2, b2):
+    """Arrays of one dtype, whose shapes fit each other."""
     n_hidden, n_pixels = np.shape(w1) if np.ndim(w1) == 2 else (0, 0)
     fits = {"images": ("n", n_pixels), "w1": (n_hidden, n_pixels), "b1": (n_hidden,)}
     fits |= {"w2": (n_pixels, n_hidden), "b2": (n_pixels,)}
-    for name, values in zip(fits, (images, w1, b1, w2, b2), strict=True):
-        as_real(fits[name], **{name: values})
+    given = zip(fits, (images, w1, b1, w2, b2), strict=True)
+    arrays = [as_real(fits[name], **{name: values}) for name, values in given]
+    return [array.astype(np.result_type(*arrays, np.float32)) for array in arrays]
 
 
 def random_relu_autoencoder(n_pixels, n_hidden, seed, dtype):

@@ -54,6 +54,7 @@ def gaussian_kl(mean, log_var):
     tensor of shape (n,)
         In nats per image (Kingma and Welling 2014, appendix B).
     """
+    mean, log_var = (v if tf.is_tensor(v) else np.asarray(v) * 1.0 for v in (mean, log_var))
     return -0.5 * tf.reduce_sum(1 + log_var - mean**2 - tf.exp(log_var), -1)
 
 
@@ -401,11 +402,11 @@ class VAE(EpochFit, keras.Model):
         if not os.path.isfile(path):
             raise FileNotFoundError(f"there is no saved VAE at {path}")
         if not zipfile.is_zipfile(path):  # for which Keras says that there is no file
-            raise ValueError(f"{path} is damaged or not a saved model: it is no .keras file")
+            raise ValueError(f"{path} cannot be read as a saved model: it is no .keras file")
         try:
             model = keras.saving.load_model(path)
         except Exception as error:  # of zipfile, json, h5py, Keras
-            raise ValueError(f"{path} is damaged or not a saved model: {error}") from error
+            raise ValueError(f"{path} cannot be read as a saved model: {error}") from error
         if not isinstance(model, cls):
             raise ValueError(f"{path} must hold a VAE, got {type(model).__name__}")
         return model

@@ -14,7 +14,7 @@ from sklearn.utils import gen_batches
 from aehelpers._checks import as_generator, check_int, check_number
 from aehelpers.measures.latent import plane_grid
 from aehelpers.models._backend import tf
-from aehelpers.models.vae import draw, gaussian_kl
+from aehelpers.models.vae import VAE, draw, gaussian_kl
 
 __all__ = [
     "Bound",
@@ -235,6 +235,11 @@ def grid_log_likelihood(vae, images, limit=5.0, n=300):
 
 def _log_likelihoods(vae, images, codes):
     """ln p(x | z) of every image, float64, under every code, shape (n_images, n_codes)."""
+    if type(vae).log_likelihood is not VAE.log_likelihood:
+        raise TypeError(
+            f"vae must have the log_likelihood of a VAE, got {type(vae).__name__} with another: "
+            "use importance_weighted_bound"
+        )
     hidden = np.asarray(vae.before_last_activation(tf.constant(codes, tf.float32)), np.float64)
     if vae.decoder_kind == "bernoulli":
         return images @ hidden.T - np.logaddexp(0, hidden).sum(1)

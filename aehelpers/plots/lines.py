@@ -173,7 +173,8 @@ def bars(groups, labels, *, axis):
     positions = np.arange(len(labels))
     for order, (label, values) in enumerate(groups.items()):
         offset = (order - (len(groups) - 1) / 2) * thickness
-        axes.barh(positions + offset, values, thickness * 0.9, color=colors[label], label=label)
+        lengths = np.where(np.isnan(values), 0, values)  # else their labels are left out
+        axes.barh(positions + offset, lengths, thickness * 0.9, color=colors[label], label=label)
     axes.set_yticks(positions, labels)
     axes.margins(y=0.01)
     axes.invert_yaxis()

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import uuid
+from collections import Counter
 from concurrent.futures import CancelledError, as_completed
 from pathlib import Path
 
@@ -128,6 +129,8 @@ def plan(requests, *, states=None):
         # As JSON: True == 1 in Python.
         given = {k: value for k, value in given.items() if json.dumps(value) != json.dumps(own[k])}
         values = own | given
+        if values.get("save_to"):
+            values["save_to"] = given["save_to"] = _folder_of(notebook.stem, values)
         needs = {values[name] for name, one in notebook.parameters.items() if one.is_dataset}
         drafts.append((notebook, given, values, needs))
     full_sets = {name for *_, needs in drafts for name in needs if not name.endswith("-sample")}
@@ -148,7 +151,26 @@ def plan(requests, *, states=None):
     for run in runs:
         if len(f"{run.name}{FAILED}".encode()) > 255:
             raise ParameterError(f"the name of {run.notebook} is too long for the file of a run")
-    return list({run.name: run for run in runs}.values())
+    runs = list({run.name: run for run in runs}.values())
+    folders = Counter(run.given["save_to"] for run in runs if run.given.get("save_to"))
+    if len(folders) < folders.total():
+        ((folder, times),) = folders.most_common(1)
+        raise ParameterError(
+            f"{times} runs would save to {folder}, one over the other: name what differs, as in "
+            f"save_to={folder}/{{seed}} or save_to={folder}/{{notebook}}"
+        )
+    return runs
+
+
+def _folder_of(notebook, values):
+    """Where a run saves its models: ``models/{seed}`` with its seed."""
+    try:
+        return values["save_to"].format_map({**values, "notebook": notebook})
+    except (AttributeError, LookupError, ValueError) as error:
+        raise ParameterError(
+            f"save_to of {notebook} must be a folder, with names of parameters in braces, got "
+            f"{values['save_to']!r}"
+        ) from error
 
 
 def perform(

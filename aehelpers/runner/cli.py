@@ -245,9 +245,10 @@ def collect_command(address, path, plot, against, picture):
             table.save(frame, path)
             click.echo(f"{len(frame)} runs: {path}")
         elif plot is None:
-            found = (*table.varied(rows), "status", *table.measured(rows))
-            shown = ["notebook", *found, "seconds", "error"]
-            click.echo(frame[shown].dropna(axis="columns", how="all").to_string(index=False))
+            found = [*table.varied(rows), "status", *table.measured(rows)]
+            found += [name for name in ("data", "version") if frame[name].nunique() > 1]
+            found += ["seconds", *(["error"] if frame["error"].notna().any() else [])]
+            click.echo(frame[["notebook", *found]].to_string(index=False))
 
 
 def _chosen(folder, names, output):

@@ -107,7 +107,8 @@ def connect(address, describe):
             pool.submit(asyncio.run, _shake_hands(address)).result()
         client = distributed.Client(address, timeout=10, set_as_default=False)
     except (Exception, asyncio.CancelledError) as error:  # also of what is no scheduler
-        raise ClusterError(f"no Dask scheduler answers at {address}: {error}") from error
+        reason = str(error) or type(error).__name__
+        raise ClusterError(f"no Dask scheduler answers at {address}: {reason}") from error
     try:
         return client, _describe_workers(client, describe)
     except BaseException:

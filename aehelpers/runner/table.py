@@ -82,6 +82,10 @@ def table(rows):
     columns = dict.fromkeys(name for cells in rows for name in cells if name not in _LAST)
     columns = [*(columns or _FIRST), *_LAST]
     frame = pd.DataFrame(rows, columns=columns)
+    for name in parameters:
+        values = [cells.get(name) for cells in rows]
+        if {type(value) for value in values} == {int, type(None)}:  # which would become floats
+            frame[name] = pd.array(values, dtype="Int64")
     # None, where pandas would make it not a number.
     return frame.assign(error=pd.Series([cells["error"] for cells in rows], dtype=object))
 
@@ -185,7 +189,9 @@ def plot(frame, result, against, path):
     """Draw a result against a parameter, from a table of runs, into a file.
 
     A line where the parameter is a number, a mean with the range of the runs that share
-    a value; bars otherwise. Runs that failed are left out.
+    a value; bars otherwise. Runs that failed are left out. A warning is logged if runs of
+    several notebooks, data or versions, or of a notebook before and after a change, are
+    drawn together.
 
     Parameters
     ----------
@@ -202,6 +208,7 @@ def plot(frame, result, against, path):
     """
     from aehelpers import plots
 
+    result = f"{result} (result)" if f"{result} (result)" in frame else result
     for name in (result, against):
         if name not in frame:
             hint = did_you_mean(name, list(frame)) or f"; there are {', '.join(frame)}"
@@ -212,10 +219,17 @@ def plot(frame, result, against, path):
     done = frame[frame["status"] == "done"].dropna(subset=[result, against])
     if done.empty or not all(isinstance(value, numbers.Real) for value in done[result]):
         raise ParameterError(f"no run that is done has {against} and a number for {result}")
-    if done["version"].nunique() > 1:
-        versions = ", ".join(sorted(done["version"].unique()))
-        logger.warning("runs of several versions of aehelpers are drawn together: %s", versions)
-    groups = done.groupby(against)[result].agg(["mean", "min", "max"])
+    by_value = done.groupby(against)
+    mixed = {name: done[name].nunique() for name in ("notebook", "version")}
+    mixed["data"] = by_value["data"].nunique().max()  # else it is what they are drawn against
+    for name in (name for name, number in mixed.items() if number > 1):
+        found = ", ".join(sorted(done[name].unique()))
+        logger.warning("runs of more than one %s are drawn together: %s", name, found)
+    results = {name for name in frame if f"{name} (mark)" in frame}
+    settings = [n for n in frame if n not in {"run", "seconds", *results} and "(mark)" not in n]
+    if done.duplicated(settings).any():
+        logger.warning("runs from before and after a change of the notebook are drawn together")
+    groups = by_value[result].agg(["mean", "min", "max"])
     if all(isinstance(value, numbers.Real) for value in groups.index):
         picture = plots.curves(
             {result: groups["mean"].to_numpy()},
