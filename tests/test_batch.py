@@ -570,6 +570,8 @@ def test_no_run_saves_over_the_model_of_another(notebook):
     for wrong in ("{sed}", "a{", "{0}"):
         with pytest.raises(ParameterError, match="save_to of 04_saves must be a folder, with name"):
             folders((path, wrong, 1))
+    own = write_notebook(path, declaration="save_to: str = 'a{b}'\nseed: int = 0")
+    assert folders((own, "a{b}", 1), (own, "a{b}", 2)) == ["a{b}", "a{b}"]  # its own affair
 
 
 # One notebook, here and now ----------------------------------------------------------------

@@ -129,7 +129,7 @@ def plan(requests, *, states=None):
         # As JSON: True == 1 in Python.
         given = {k: value for k, value in given.items() if json.dumps(value) != json.dumps(own[k])}
         values = own | given
-        if values.get("save_to"):
+        if given.get("save_to"):
             values["save_to"] = given["save_to"] = _folder_of(notebook.stem, values)
         needs = {values[name] for name, one in notebook.parameters.items() if one.is_dataset}
         drafts.append((notebook, given, values, needs))
