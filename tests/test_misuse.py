@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.decomposition import PCA
 
 from aehelpers import _files, data, measures, models, plots, report, widgets
 from aehelpers.models import VAE, Autoencoder, keras, vae, vae_bounds
@@ -31,6 +32,10 @@ def compiled(kind):
 
 def linear():
     return Autoencoder([5], n_pixels=16, output="linear")
+
+
+def of_16_pixels():
+    return keras.Sequential([keras.Input((16,)), keras.layers.Softmax()])
 
 
 def of_few_pixels():
@@ -111,6 +116,15 @@ def test_sparse_images_are_refused(kind, method):
         (lambda: plots.curves({"a": [1, 2]}, x=["a", "b"], axis="y"), "x must be real numbers"),
         (lambda: plots.learning_curves({"a": {"loss": [1]}}), "histories must hold what fit"),
         (lambda: plots.architecture("x"), "models must have an encoder"),
+        (lambda: plots.architecture(PCA(2)), "models must have an encoder"),
+        (
+            lambda: plots.learning_curves({"a": FITTED}, earlier_epochs={"A": 5}),
+            "earlier_epochs must be of histories, got one of A",
+        ),
+        (
+            lambda: measures.measure_paths(PATHS, of_16_pixels()),
+            "paths must have 16 pixels for this classifier, got 784",
+        ),
         (lambda: widgets.sliders(lambda a: {}, a=(1, 0, 0.1, 0.5)), "a must have low ≤ start"),
         (lambda: widgets.sliders(lambda a: {}, a=(0, 1, 0, 0.5)), "a must have low ≤ start"),
         (lambda: plots.image_rows({"a": IMAGES[0]}), r"\(n, 784\), got \(784,\)"),
@@ -479,6 +493,7 @@ def test_a_class_without_a_value_keeps_its_label():
     (axes,) = picture.axes
     low, high = sorted(axes.get_ylim())
     assert low < 0 < 2 < high
+    assert picture.alt.endswith("means over these: mean 1.")
 
 
 def test_a_forked_process_is_told_that_it_would_hang():

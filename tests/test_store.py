@@ -272,7 +272,7 @@ def test_collect(store):
     assert list(frame) == [
         *("notebook", "run", "status", "sizes", "epochs", "dataset"),
         *("error (result)", "error (result) (mark)", "epochs (result)", "epochs (result) (mark)"),
-        *("data", "version", "seconds", "error"),
+        *("data", "version", "source", "seconds", "error"),
     ]
     assert list(frame["run"]) == ["01_n-1", "01_n-2", "01_n-3", "01_n-4"]
     assert list(frame["status"]) == ["done", "done", "done", "failed"]
@@ -323,11 +323,7 @@ def test_a_column_holds_one_thing(store):
         ),
         ("version", ["1", "2"], ["runs of more than one version are drawn together: 1, 2"]),
         ("seed", [0, 1], []),
-        (
-            "run",
-            ["a", "b"],
-            ["runs from before and after a change of the notebook are drawn together"],
-        ),
+        ("source", ["a", "b"], ["runs of more than one source are drawn together: a, b"]),
     ],
 )
 def test_a_point_of_runs_that_do_not_belong_together_is_told(

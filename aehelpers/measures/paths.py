@@ -181,6 +181,11 @@ def measure_paths(paths, classifier, x_train=None):
 def _probabilities(classifier, images):
     if not hasattr(classifier, "predict"):
         raise ValueError(f"classifier must be a model with predict, got {classifier!r:.100}")
+    n_pixels = (getattr(classifier, "input_shape", None) or images.shape)[-1]
+    if n_pixels != images.shape[1]:
+        raise ValueError(
+            f"paths must have {n_pixels} pixels for this classifier, got {images.shape[1]}"
+        )
     what = "what classifier.predict gives"
     given = as_real((len(images), "n"), **{what: classifier.predict(images)})
     if not ((given >= 0).all() and np.allclose(given.sum(1), 1, atol=1e-3)):  # also where it is NaN

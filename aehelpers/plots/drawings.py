@@ -74,9 +74,10 @@ def _stages(model):
 
     Of what is random, the kind is the sign in its circle.
     """
-    if hasattr(model, "n_components"):  # an RBM
+    if hasattr(model, "gibbs"):  # an RBM, also scikit-learn's
         n_visible = getattr(model, "n_features_in_", SIDE**2)
-        return [("visible units", n_visible, "image"), ("hidden units", model.n_components, "both")]
+        n_hidden = getattr(model, "_n_features_out", model.n_components)
+        return [("visible units", n_visible, "image"), ("hidden units", n_hidden, "both")]
     if not hasattr(model, "encoder"):
         raise ValueError(f"models must have an encoder and a decoder, got {model!r:.100}")
     stages = [("image", model.n_pixels, "image")]

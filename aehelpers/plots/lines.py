@@ -118,6 +118,9 @@ def learning_curves(
     """
     if not histories:
         raise ValueError("histories must have a model, got none")
+    for label in earlier_epochs or {}:
+        if label not in histories:
+            raise ValueError(f"earlier_epochs must be of histories, got one of {label}")
     floors, colors, ends = as_real((2,), floors=floors), colors_of(histories), []
     picture = Picture(WIDTH, max(3.8, 2 * LEGEND_LINE * len(histories)))
     axes = picture.add_subplot()
@@ -180,6 +183,7 @@ def bars(groups, labels, *, axis):
     axes.invert_yaxis()
     axes.set_xlabel(axis)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
-    means = ", ".join(f"{label} {np.mean(values):.3g}" for label, values in groups.items())
+    means = ((label, values[~np.isnan(values)]) for label, values in groups.items())
+    means = ", ".join(f"{label} {v.mean():.3g}" for label, v in means if len(v))
     picture.alt = f"Bars of {axis} for {listed(labels)}; means over these: {means}."
     return picture

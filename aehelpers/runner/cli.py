@@ -246,7 +246,7 @@ def collect_command(address, path, plot, against, picture):
             click.echo(f"{len(frame)} runs: {path}")
         elif plot is None:
             found = [*table.varied(rows), "status", *table.measured(rows)]
-            found += [name for name in ("data", "version") if frame[name].nunique() > 1]
+            found += [name for name in ("data", "version", "source") if frame[name].nunique() > 1]
             found += ["seconds", *(["error"] if frame["error"].notna().any() else [])]
             click.echo(frame[["notebook", *found]].to_string(index=False))
 

@@ -71,8 +71,7 @@ class Run:
     def name(self):
         """The notebook's name and a digest of everything that a result depends on."""
         about = [self.source, self.parameters, self.data, self.version]
-        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-        return f"{self.notebook}-{digest[:12]}"
+        return f"{self.notebook}-{_digest(json.dumps(about, sort_keys=True))[:12]}"
 
     def ended(self, text=None, seconds=0.0, error=None, *, died=False):
         """The executed notebook, given as JSON, which tells of this run how it ended.
@@ -87,6 +86,8 @@ class Run:
             Whether it was ended from outside, so that another attempt may succeed.
         """
         notebook = NotebookFile.parse(text or self.source, self.notebook)
+        if error is None:
+            notebook.drop_marks_of_errors()
         if text is not None and error is None and not notebook.is_finished:
             error = "the notebook ended before its last cell"  # by sys.exit(0), perhaps
         if error is not None:
@@ -101,11 +102,16 @@ class Run:
             parameters=self.parameters,
             data=self.data,
             version=self.version,
+            source=_digest(self.source)[:8],
             seconds=round(seconds, 3),
             error=error,
             died=died,
         )
         return notebook
+
+
+def _digest(text):
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def execute(run, *, timeout=None, threads=None, retries=0, batch=None):
@@ -163,7 +169,9 @@ def _attempt(run, timeout, threads, batch):
             iopub_timeout=60,
         )
     except papermill.PapermillExecutionError as failure:
-        error = (f"{failure.ename}: {failure.evalue}".strip(": ") or "an error").splitlines()[0]
+        # papermill goes on after a cell that may raise, and fails at the end all the same.
+        if not NotebookFile.read(executed).is_finished_as_tagged:
+            error = (f"{failure.ename}: {failure.evalue}".strip(": ") or "an error").splitlines()[0]
     except CellTimeoutError:
         late = timeout is not None and time.monotonic() - start >= timeout
         error = f"not done in the {timeout:g} s that a run may take" if late else "no output"

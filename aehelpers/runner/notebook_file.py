@@ -75,7 +75,7 @@ class NotebookFile:
     @cached_property
     def parameters(self):
         """The parameters that its cell declares, a dict of `Parameter` by name, in their order."""
-        tagged = [c for c in self.content["cells"] if "parameters" in c["metadata"].get("tags", ())]
+        tagged = [cell for cell in self.content["cells"] if _has_tag(cell, "parameters")]
         if len(tagged) > 1:  # papermill would set those of the first, and the second undo it
             raise ParameterError(f"{self.stem} has {len(tagged)} cells tagged parameters, not one")
         return declared("".join("".join(cell["source"]) for cell in tagged))
@@ -152,14 +152,24 @@ class NotebookFile:
         """The number of the code cell with the last error, or that began last, from 1; or 0."""
         numbered = list(enumerate(self._code_cells(), 1))
         begun = [number for number, cell in numbered if _began(cell)]
-        kinds = [(n, out["output_type"]) for n, cell in numbered for out in cell["outputs"]]
-        failed = [number for number, kind in kinds if kind == "error"]
+        failed = [number for number, cell in numbered if any(map(_is_error, cell["outputs"]))]
         return (failed or begun or [0])[-1]
 
     @property
     def is_finished(self):
         """Whether all of its code cells began."""
         return all(map(_began, self._code_cells()))
+
+    @property
+    def is_finished_as_tagged(self):
+        """Whether all began, and those alone raised that have the tag raises-exception."""
+        raised = [c for c in self._code_cells() if any(map(_is_error, c["outputs"]))]
+        return self.is_finished and all(_has_tag(cell, "raises-exception") for cell in raised)
+
+    def drop_marks_of_errors(self):
+        """Remove the cells in which papermill says that there was an error."""
+        cells = self.content["cells"]
+        self.content["cells"] = [c for c in cells if not _has_tag(c, "papermill-error-cell-tag")]
 
     def _code_cells(self):
         """Those that are not empty: a kernel skips others."""
@@ -246,8 +256,16 @@ def _complete_ids(cells):
         seen.add(cell["id"])
 
 
+def _has_tag(cell, tag):
+    return tag in cell["metadata"].get("tags", ())
+
+
 def _is_injected(cell):
-    return "injected-parameters" in cell["metadata"].get("tags", ())
+    return _has_tag(cell, "injected-parameters")
+
+
+def _is_error(output):
+    return output["output_type"] == "error"
 
 
 def _began(cell):

@@ -17,7 +17,7 @@ from aehelpers.runner.store import RunStore, StoreError
 __all__ = ["Row", "collect", "measured", "plot", "rows_in", "save", "table", "varied"]
 
 logger = logging.getLogger(__name__)
-_FIRST, _LAST = ("notebook", "run", "status"), ("data", "version", "seconds", "error")
+_FIRST, _LAST = ("notebook", "run", "status"), ("data", "version", "source", "seconds", "error")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Row:
         for name, (value, mark) in self.measured(parameters).items():
             cells |= {name: value, f"{name} (mark)": mark}
         data = " ".join(f"{name}: {state}" for name, state in about["data"].items())
-        return cells | {"data": data} | {name: about[name] for name in _LAST[1:]}
+        return cells | {"data": data} | {name: about.get(name) for name in _LAST[1:]}
 
 
 def _apart(name, taken, kind):
@@ -146,7 +146,8 @@ def collect(address):
     pandas.DataFrame
         A row for each run: notebook, run, status ("done" or "failed"), its parameters,
         its results, then their marks; which data sets were full or a sample, the
-        version of the package, seconds, and the error of a failed one. Lists stand as JSON;
+        version of the package, a digest of the notebook as it was run, seconds, and the error of
+        a failed one. Lists stand as JSON;
         a result that is NaN or infinite is missing, with the mark ✗ if it is judged.
 
     Raises
@@ -221,14 +222,11 @@ def plot(frame, result, against, path):
         raise ParameterError(f"no run that is done has {against} and a number for {result}")
     by_value = done.groupby(against)
     mixed = {name: done[name].nunique() for name in ("notebook", "version")}
+    mixed["source"] = done.groupby("notebook")["source"].nunique().max()
     mixed["data"] = by_value["data"].nunique().max()  # else it is what they are drawn against
     for name in (name for name, number in mixed.items() if number > 1):
-        found = ", ".join(sorted(done[name].unique()))
+        found = ", ".join(sorted(done[name].dropna().unique()))
         logger.warning("runs of more than one %s are drawn together: %s", name, found)
-    results = {name for name in frame if f"{name} (mark)" in frame}
-    settings = [n for n in frame if n not in {"run", "seconds", *results} and "(mark)" not in n]
-    if done.duplicated(settings).any():
-        logger.warning("runs from before and after a change of the notebook are drawn together")
     groups = by_value[result].agg(["mean", "min", "max"])
     if all(isinstance(value, numbers.Real) for value in groups.index):
         picture = plots.curves(
