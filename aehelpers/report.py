@@ -8,7 +8,7 @@ import json
 import math
 import numbers
 import textwrap
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from aehelpers._checks import as_number
 
@@ -131,7 +131,7 @@ class Results:
     def table(self):
         """Measured values, expected ranges and marks, as a `Table` that carries the data."""
         rows = [
-            (item.name, f"{_digits(item.value)} {item.unit}".strip(), item.expected, item.mark)
+            (item.name, f"{_measured(item)} {item.unit}".strip(), item.expected, item.mark)
             for item in self.items
         ]
         data = [{**asdict(item), "mark": item.mark} for item in self.items]
@@ -189,7 +189,7 @@ class Table:
         self.head = [str(name) for name in head]
         self.data, rows = data, list(rows)
         for row in rows:
-            if isinstance(row, (str, dict)):
+            if isinstance(row, (str, dict)) or not hasattr(row, "__iter__"):
                 raise ValueError(f"rows must be lists of cells, got {row!r:.100}")
         rows = list(map(list, rows))
         for row in rows:
@@ -313,6 +313,12 @@ def _aligned(column):
 
 def _is_round(value, decimals):
     return abs(value - round(value, decimals)) < 1e-9
+
+
+def _measured(item):
+    """Its value with four significant digits, or as many as leave its mark what it is."""
+    texts = [f"{float(item.value):.{digits}g}" for digits in range(4, 18)]
+    return next(text for text in texts if replace(item, value=float(text)).mark == item.mark)
 
 
 def _digits(value):

@@ -6,6 +6,7 @@ import sys
 import warnings
 from types import SimpleNamespace
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from scipy import sparse
@@ -117,6 +118,13 @@ def test_sparse_images_are_refused(kind, method):
         (lambda: plots.learning_curves({"a": {"loss": [1]}}), "histories must hold what fit"),
         (lambda: plots.architecture("x"), "models must have an encoder"),
         (lambda: plots.architecture(PCA(2)), "models must have an encoder"),
+        (lambda: plots.architecture(models.RBM), "models must have an encoder"),
+        (lambda: plots.curves({"_a": [1, 2]}, axis="y"), "names must not begin with _, got '_a'"),
+        (lambda: report.Table(["a"], [1, 2]), "rows must be lists of cells, got 1"),
+        (
+            lambda: models.RBM(2, n_iter=1).fit(X).set_params(n_components=3).partial_fit(X),
+            "n_components must stay 2 once fitted, got 3",
+        ),
         (
             lambda: plots.learning_curves({"a": FITTED}, earlier_epochs={"A": 5}),
             "earlier_epochs must be of histories, got one of A",
@@ -486,6 +494,27 @@ def test_a_likelihood_of_ones_own_is_not_left_out():
     model = Doubled(2, n_pixels=16, hidden_sizes=[5])
     with pytest.raises(TypeError, match="got Doubled with another: use importance_weighted_bound"):
         vae_bounds.grid_log_likelihood(model, X)
+
+
+def test_a_figure_has_the_house_style_whatever_style_is_set(tmp_path):
+    def drawn(name):
+        picture = plots.curves({"a": [1, 2]}, axis="loss", title="Title")
+        picture.savefig(tmp_path / name)
+        return picture.png(), (tmp_path / name).read_bytes()
+
+    usual = drawn("usual.png")
+    with mpl.style.context("dark_background"):
+        assert drawn("dark.png") == usual
+        assert mpl.rcParams["axes.facecolor"] == "black"
+
+
+def test_a_measured_value_is_shown_with_the_digits_that_its_mark_needs():
+    results = report.Results()
+    results.add("share", 0.89996, at_least=0.9)
+    results.add("loss", 2.0001, at_most=2)
+    results.add("seconds", 1.23456, at_most=2)
+    results.add("none", np.nan, at_most=2)
+    assert [row[1] for row in results.table().rows] == ["0.89996", "2.0001", "1.235", "nan"]
 
 
 def test_a_class_without_a_value_keeps_its_label():

@@ -382,6 +382,8 @@ def test_plot(store, tmp_path, caplog):
     assert "error (result) from 0.125 to 0.375" in drawn.alt
     assert (tmp_path / "p.svg").read_text().startswith("<?xml")
     assert "Bars of" in table.plot(frame, "error (result)", "sizes", tmp_path / "p.png").alt
+    yes_or_no = frame.assign(sizes=[True, False, True, False])
+    assert "for False, True" in table.plot(yes_or_no, "error", "sizes", tmp_path / "p.png").alt
     assert caplog.records == []
     keep(store, "01_n-7", {"sizes": [10]}, {"error": (0.5, "✓")})
     frame = table.collect(store.folder)

@@ -259,6 +259,9 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         first = not hasattr(self, "components_")
         self._check_parameters()
+        n = self.n_components if first else len(self.intercept_hidden_)
+        if self.n_components != n:
+            raise ValueError(f"n_components must stay {n} once fitted, got {self.n_components}")
         with self._rollback_on_error():
             X = self._check_images(X, reset=first)
         if not hasattr(self, "random_state_"):

@@ -1,6 +1,7 @@
 """What all figures share: the house style, one colour for each model, the alternative text."""
 
 import base64
+import contextlib
 import functools
 import inspect
 import io
@@ -84,11 +85,14 @@ class Picture(Figure):
         super().__init__(figsize=(width, height), layout="constrained")
         self.name = self.alt = ""
 
+    def savefig(self, *args, **kwargs):
+        with house_style():
+            super().savefig(*args, **kwargs)
+
     def png(self):
         """The figure as the bytes of a PNG file, in 256 colours: half the size."""
         drawn, stream = io.BytesIO(), io.BytesIO()
-        with mpl.rc_context(STYLE):
-            self.savefig(drawn, format="png", dpi=DOTS_PER_INCH)
+        self.savefig(drawn, format="png", dpi=DOTS_PER_INCH)
         image = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
         image.save(stream, format="png", optimize=True)
         return stream.getvalue()
@@ -101,6 +105,15 @@ class Picture(Figure):
         return bundle, {"image/png": shown}
 
 
+@contextlib.contextmanager
+def house_style():
+    """The look of every figure, whatever style is set for others."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
+
+
 def figure(draw):
     """Draw in the house style, and take the `name` and the `description` of every figure."""
 
@@ -109,7 +122,7 @@ def figure(draw):
     @functools.wraps(draw)
     def drawn(*args, name=draw.__name__, title="", description="", **kwargs):
         _check_kinds(signature, signature.bind(*args, **kwargs).arguments)
-        with mpl.rc_context(STYLE):
+        with house_style():
             picture = draw(*args, **kwargs)
             if title:
                 picture.suptitle(title, fontsize=12, fontweight="bold", x=0.01, ha="left")
@@ -152,6 +165,9 @@ def check_titles(titles, n, name="titles", of="images"):
 
 def colors_of(labels):
     """A colour for each label: its model's own, for others what these leave of the palette."""
+    for label in labels:
+        if str(label).startswith("_"):  # which matplotlib leaves out of a legend
+            raise ValueError(f"names must not begin with _, got {label!r}")
     models = {label: str(label).split(",")[0] for label in labels}
     colors = {model: _COLORS[model] for model in models.values() if model in _COLORS}
     left = itertools.cycle([one for one in PALETTE if one not in colors.values()] or PALETTE)

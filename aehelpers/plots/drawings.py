@@ -74,11 +74,11 @@ def _stages(model):
 
     Of what is random, the kind is the sign in its circle.
     """
-    if hasattr(model, "gibbs"):  # an RBM, also scikit-learn's
+    if hasattr(model, "gibbs") and not isinstance(model, type):  # an RBM, also scikit-learn's
         n_visible = getattr(model, "n_features_in_", SIDE**2)
         n_hidden = getattr(model, "_n_features_out", model.n_components)
         return [("visible units", n_visible, "image"), ("hidden units", n_hidden, "both")]
-    if not hasattr(model, "encoder"):
+    if not hasattr(model, "encoder") or isinstance(model, type):
         raise ValueError(f"models must have an encoder and a decoder, got {model!r:.100}")
     stages = [("image", model.n_pixels, "image")]
     if getattr(model, "noise_level", 0):

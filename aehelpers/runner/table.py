@@ -228,7 +228,8 @@ def plot(frame, result, against, path):
         found = ", ".join(sorted(done[name].dropna().unique()))
         logger.warning("runs of more than one %s are drawn together: %s", name, found)
     groups = by_value[result].agg(["mean", "min", "max"])
-    if all(isinstance(value, numbers.Real) for value in groups.index):
+    is_number = [isinstance(x, numbers.Real) and not isinstance(x, bool) for x in groups.index]
+    if all(is_number):
         picture = plots.curves(
             {result: groups["mean"].to_numpy()},
             axis=result,
@@ -238,7 +239,7 @@ def plot(frame, result, against, path):
             name="collected",
         )
     else:
-        with contextlib.suppress(ValueError):  # lists stand as JSON
+        with contextlib.suppress(ValueError, TypeError):  # lists stand as JSON
             groups = groups.loc[sorted(groups.index, key=json.loads)]
         picture = plots.bars({result: groups["mean"].to_numpy()}, groups.index, axis=result)
     try:
