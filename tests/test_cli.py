@@ -120,6 +120,18 @@ def test_run_and_resume_and_collect(folder):
     assert (folder / "collected.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_table_on_the_screen_shows_what_tells_runs_apart(folder):
+    """Also a result that is not a number in any run, for its mark counts."""
+    record = "from aehelpers import report\nresults = report.Results()\n"
+    for note in ("first", "second"):
+        source = f"{record}results.add('loss', float('nan'))\nresults.table()  # {note}"
+        write_notebook(folder / "notebooks" / "01_first.ipynb", source)
+        assert aehelpers("run", "1").exit_code == 0
+    head, *rows = aehelpers("collect", "runs").output.splitlines()
+    assert head.split() == ["notebook", "status", "loss", "source", "seconds"]
+    assert len({row.split()[3] for row in rows}) == len(rows) == 2
+
+
 def test_dry_run_starts_and_writes_nothing(folder):
     shown = aehelpers("sweep", "1", "-g", "epochs=1,2", "-g", "noise=1e-3", "--dry-run")
     assert shown.exit_code == 0

@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.decomposition import PCA
 
 from aehelpers import _files, data, measures, models, plots, report, widgets
-from aehelpers.models import VAE, Autoencoder, keras, vae, vae_bounds
+from aehelpers.models import VAE, Autoencoder, keras, tf, vae, vae_bounds
 from aehelpers.models import rbm_likelihood as likelihood
 from aehelpers.models import relu_by_hand as by_hand
 from aehelpers.runner import batch
@@ -131,7 +131,7 @@ def test_sparse_images_are_refused(kind, method):
         ),
         (
             lambda: measures.measure_paths(PATHS, of_16_pixels()),
-            "paths must have 16 pixels for this classifier, got 784",
+            r"images of shape \(16,\) for this classifier, got \(784,\)",
         ),
         (lambda: widgets.sliders(lambda a: {}, a=(1, 0, 0.1, 0.5)), "a must have low ≤ start"),
         (lambda: widgets.sliders(lambda a: {}, a=(0, 1, 0, 0.5)), "a must have low ≤ start"),
@@ -484,6 +484,10 @@ def test_whole_numbers_are_numbers_to_gradients_and_kl():
         assert all(np.array_equal(found[name], others[name]) for name in others)
     kl = vae.gaussian_kl([[1, 2]], np.array([[0, 0]]))
     assert np.isclose(kl, 2.5)
+    mean = keras.Variable([[3.0]])
+    with tf.GradientTape() as tape:
+        kl = vae.gaussian_kl(mean, np.zeros((1, 1), np.float32))
+    assert tape.gradient(kl, mean.value) == 3.0
 
 
 def test_a_likelihood_of_ones_own_is_not_left_out():
@@ -525,18 +529,25 @@ def test_a_class_without_a_value_keeps_its_label():
     assert picture.alt.endswith("means over these: mean 1.")
 
 
-def test_a_forked_process_is_told_that_it_would_hang():
-    said = (
-        "import multiprocessing as m, warnings, numpy as np; from aehelpers import models\n"
-        "warnings.simplefilter('ignore')\n"
-        "fit = models.RBM(2, n_iter=1).fit\n"
-        "images = np.eye(4)\n"
-        "job = lambda: m.get_context('fork').Process(target=fit, args=(images,))\n"
-        "first = job(); first.start(); first.join(60); print(first.exitcode)\n"
-        "fit(images)\n"
-        "second = job(); second.start(); second.join(60); print(second.exitcode)\n"
-        "second.kill()\n"
-    )
+@pytest.mark.parametrize(
+    "use",
+    [
+        "models.RBM(2, n_iter=1).fit(images)",
+        "rbm_likelihood.log_partition_ais(rbm, n_chains=5, n_betas=3)",
+        "models.Autoencoder([2], n_pixels=4).predict(images)",
+        "models.VAE(2, n_pixels=4).encode(images)",
+    ],
+)
+def test_a_forked_process_is_told_that_it_would_hang(use):
+    said = f"""
+import multiprocessing, numpy as np
+from aehelpers import models
+from aehelpers.models import rbm_likelihood
+images = np.eye(4)
+rbm = models.RBM(2, n_iter=1).fit(images)
+one = multiprocessing.get_context("fork").Process(target=lambda: {use})
+one.start(); one.join(30); print(one.exitcode); one.kill()
+"""
     done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True)
     assert done.stdout.split()[-1] == "1", done.stderr
     assert "one was forked from, and would hang in this one: start processes with" in done.stderr

@@ -46,10 +46,9 @@ def binary_cross_entropy(images, probabilities, *, margin=1e-7, per_image=False)
     ----------
     images, probabilities : arrays of shape (n, n_pixels), images in [0, 1]
     margin : float
-        Probabilities are clipped to [margin, 1 − margin], where float32 has 1 − 1.19e-7 for
-        1 − 1e-7, as in Keras. For values that are not meant as
-        probabilities, such as PCA's, use half a grey level, 1/510: with a smaller margin a
-        few black pixels dominate the mean.
+        Probabilities are clipped to [margin, 1 − margin]; in float32, as in Keras, 1 − 1e-7
+        is 1 − 1.19e-7. For values that are not meant as probabilities, such as PCA's, use
+        half a grey level, 1/510: with a smaller margin a few black pixels dominate the mean.
     per_image : bool
         Return one value for each image, shape (n,), not their mean.
     """

@@ -181,10 +181,10 @@ def measure_paths(paths, classifier, x_train=None):
 def _probabilities(classifier, images):
     if not hasattr(classifier, "predict"):
         raise ValueError(f"classifier must be a model with predict, got {classifier!r:.100}")
-    n_pixels = (getattr(classifier, "input_shape", None) or images.shape)[-1]
-    if n_pixels != images.shape[1]:
+    taken = getattr(classifier, "input_shape", images.shape)[1:]
+    if taken not in ((None,), images.shape[1:]):
         raise ValueError(
-            f"paths must have {n_pixels} pixels for this classifier, got {images.shape[1]}"
+            f"paths must have images of shape {taken} for this classifier, got {images.shape[1:]}"
         )
     what = "what classifier.predict gives"
     given = as_real((len(images), "n"), **{what: classifier.predict(images)})

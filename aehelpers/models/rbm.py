@@ -323,6 +323,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self._n_features_out, self.n_features_in_ = n_components, n_features
 
     def _parameters(self):
+        check_process()
         shape = self.intercept_hidden_.shape + self.intercept_visible_.shape
         if self.components_.shape != shape:
             raise ValueError(f"components_ must have shape {shape}, got {self.components_.shape}")
@@ -602,7 +603,6 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _check_images(self, X, *, reset, dtype=np.float32, name="X"):
         """`X` as a dense array of finite values in [0, 1]."""
-        check_process()
         if isinstance(X, tuple) and any(np.ndim(part) > 1 for part in X):
             raise ValueError(f"{name} must be images alone, got a tuple of {len(X)} arrays")
         check_plain(**{name: X})

@@ -26,7 +26,7 @@ from aehelpers._checks import (
     check_plain,
 )
 from aehelpers._files import remove_abandoned, replacing
-from aehelpers.models._backend import keras, tf
+from aehelpers.models._backend import check_process, keras, tf
 from aehelpers.models._random import Random, binarize
 from aehelpers.models.epoch_fit import AT_ONCE, EpochFit, as_list, cosine_schedule, first_batch
 
@@ -54,7 +54,10 @@ def gaussian_kl(mean, log_var):
     tensor of shape (n,)
         In nats per image (Kingma and Welling 2014, appendix B).
     """
-    mean, log_var = (v if tf.is_tensor(v) else np.asarray(v) * 1.0 for v in (mean, log_var))
+    mean, log_var = (
+        v if "float" in str(getattr(v, "dtype", "")) else np.asarray(v) * 1.0
+        for v in (mean, log_var)
+    )
     return -0.5 * tf.reduce_sum(1 + log_var - mean**2 - tf.exp(log_var), -1)
 
 
@@ -327,6 +330,7 @@ class VAE(EpochFit, keras.Model):
 
     def check_images(self, images):
         """`images` as float32 of shape (n, n_pixels), checked to lie in [0, 1]."""
+        check_process()
         images = check_images(images)
         if images.shape[1] != self.n_pixels:
             raise ValueError(f"images must have {self.n_pixels} pixels, got {images.shape[1]}")

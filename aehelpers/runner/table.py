@@ -146,9 +146,9 @@ def collect(address):
     pandas.DataFrame
         A row for each run: notebook, run, status ("done" or "failed"), its parameters,
         its results, then their marks; which data sets were full or a sample, the
-        version of the package, a digest of the notebook as it was run, seconds, and the error of
-        a failed one. Lists stand as JSON;
-        a result that is NaN or infinite is missing, with the mark ✗ if it is judged.
+        version of the package, a digest of the notebook as it was run, seconds, and the
+        error of a failed one. Lists stand as JSON; a result that is NaN or infinite is
+        missing, with the mark ✗ if it is judged.
 
     Raises
     ------
@@ -224,12 +224,12 @@ def plot(frame, result, against, path):
     mixed = {name: done[name].nunique() for name in ("notebook", "version")}
     mixed["source"] = done.groupby("notebook")["source"].nunique().max()
     mixed["data"] = by_value["data"].nunique().max()  # else it is what they are drawn against
-    for name in (name for name, number in mixed.items() if number > 1):
-        found = ", ".join(sorted(done[name].dropna().unique()))
-        logger.warning("runs of more than one %s are drawn together: %s", name, found)
+    for name, number in mixed.items():
+        if number > 1:
+            found = ", ".join(sorted(done[name].dropna().unique()))
+            logger.warning("runs of more than one %s are drawn together: %s", name, found)
     groups = by_value[result].agg(["mean", "min", "max"])
-    is_number = [isinstance(x, numbers.Real) and not isinstance(x, bool) for x in groups.index]
-    if all(is_number):
+    if all(isinstance(x, numbers.Real) and not isinstance(x, bool) for x in groups.index):
         picture = plots.curves(
             {result: groups["mean"].to_numpy()},
             axis=result,
