@@ -86,6 +86,7 @@ class Picture(Figure):
         self.name = self.alt = ""
 
     def savefig(self, *args, **kwargs):
+        """Save the figure as matplotlib's figures are, in the house style."""
         with house_style():
             super().savefig(*args, **kwargs)
 
