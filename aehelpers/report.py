@@ -168,7 +168,9 @@ def digest(names):
     """
     free = ("seed", "save_to", "start_from")
     parameters = {k: names[k] for k in names.get("__annotations__", {}) if k not in free}
-    return hashlib.sha256(json.dumps(parameters, default=str).encode()).hexdigest()[:8]
+    # Values of NumPy count as Python's do.
+    text = json.dumps(parameters, default=lambda v: v.tolist() if hasattr(v, "tolist") else str(v))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 class Table:

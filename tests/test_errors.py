@@ -114,6 +114,12 @@ def test_residuals_of_pca_are_the_components_that_follow(rng):
     np.testing.assert_allclose(found.explained_variance, whole.explained_variance_[4:7] * 199 / 200)
 
 
+def test_where_nothing_is_left_the_residuals_vary_by_nothing(rng, recwarn):
+    images = rng.random((4, 10))
+    assert not errors.residual_components(images, images, 2).explained_variance.any()
+    assert not recwarn.list
+
+
 def test_residuals_that_are_refused(rng):
     images = rng.random((4, 10))
     with pytest.raises(ValueError, match=r"the same shape, got \(4, 10\) and \(4, 9\)"):

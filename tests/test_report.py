@@ -56,6 +56,7 @@ def names_of(**values):
 def test_other_parameters_and_the_sample_are_not_judged():
     own = report.digest(names_of(epochs=3, seed=0))
     assert report.digest(names_of(epochs=3, seed=7, save_to="x")) == own
+    assert report.digest(names_of(epochs=np.int64(3), seed=np.int64(0))) == own
     assert report.digest(names_of(epochs=4, seed=0)) != own
     as_described = Results.of_run(names_of(epochs=3, seed=1), FULL, defaults=own)
     assert as_described.notice() is None

@@ -143,7 +143,8 @@ def residual_components(images, reconstructions, n_components=5):
         raise ValueError(f"images must be at least two, got {len(images)}")
     check_int(1, min(images.shape), n_components=n_components)
     residuals = np.subtract(images, reconstructions, dtype=np.float64)
-    pca = PCA(n_components, svd_solver="covariance_eigh").fit(residuals)
+    with np.errstate(invalid="ignore"):  # shares of no variance, if nothing is left
+        pca = PCA(n_components, svd_solver="covariance_eigh").fit(residuals)
     per_image = (len(images) - 1) / len(images)  # scikit-learn divides by n − 1
     return ResidualComponents(
         pca.mean_,
