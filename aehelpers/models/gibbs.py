@@ -333,7 +333,7 @@ def anneal(parameters, path, betas, visible, n_sweeps, seed, resampling):
     With `resampling` they are drawn anew when half of their number would do, as far as the
     weights tell: when (Σw)² / Σw² < n / 2 (Del Moral, Doucet and Jasra 2006).
     """
-    random, n = Random(seed, compiled=True), len(visible)
+    random, n = Random(seed, compiled=True, bits=16), len(visible)
     log_weights, log_mean = tf.zeros([n], tf.float64), tf.zeros([], tf.float64)
     families, n_resamplings = tf.range(n), 0
     for step in tf.range(len(betas) - 1):
@@ -354,7 +354,7 @@ def anneal(parameters, path, betas, visible, n_sweeps, seed, resampling):
 @tf.function(jit_compile=True)
 def explore(parameters, hidden, n_sweeps, seed):
     """The hidden states of chains after each sweep, shape (n_sweeps, n_chains, n_hidden)."""
-    random = Random(seed, compiled=True)
+    random = Random(seed, compiled=True, bits=16)
     states = tf.TensorArray(tf.float32, n_sweeps, element_shape=hidden.shape)
     for step in tf.range(n_sweeps):
         hidden = sweep(parameters, hidden, random.fold_in(step))
@@ -368,7 +368,8 @@ def drift(parameters, path, betas, hidden, n_sweeps, seed):
 
     The mean square over units and `betas`, of chains that are not weighted.
     """
-    random, means, total = Random(seed, compiled=True), tf.sigmoid(path.hidden_bias), 0.0
+    random, total = Random(seed, compiled=True, bits=16), 0.0
+    means = tf.sigmoid(path.hidden_bias)
     for step in tf.range(len(betas)):
         random_of_step, beta = random.fold_in(step), betas[step]
         at_beta = Parameters(beta * parameters.weights, *biases_at(beta, parameters, path))

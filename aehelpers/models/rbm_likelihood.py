@@ -28,6 +28,7 @@ LARGEST_ERROR = 0.3  # nats, of an estimate without a warning: beyond, ln Z is s
 LEAST_ERROR = 0.01  # nats: smaller ones did not hold, with few chains annealed in float32
 _LEAST_MEAN = 0.001  # means are clipped to [0.001, 0.999], to reach every state
 _CHAINS, _SWEEPS = 500, 40  # of the exploration
+_DRIFTING = 100  # chains that measure the drift of the means, for each power
 _POWERS = (1.25, 1.5, 1.75, 2.0, 2.25)  # of β, of which the one with the least drift is taken
 
 
@@ -100,7 +101,7 @@ def log_partition_ais(
         Fitted, of any size.
     n_chains : int, at least 2
     n_betas : int, at least 2
-        Distributions on the way, in even steps of β.
+        Distributions on the way, in even steps of β².
     n_sweeps : int, at least 1
         Gibbs sweeps at each of them. More of any of the three makes the error smaller.
     random_state : int or RandomState, optional
@@ -133,7 +134,7 @@ def log_partition_ais(
     found, new, path = _explore(parameters, rng)
     log_z_found = logsumexp(_log_weights_of(parameters, found))
     log_z_base = _log_z_of_independent(path)
-    betas = np.linspace(0, 1, n_betas, dtype=np.float32)
+    betas = np.sqrt(np.linspace(0, 1, n_betas, dtype=np.float32))  # chains move slowly near 1
 
     def anneal(visible, betas, resampling):
         start = np.float32(visible), np.int32(n_sweeps), draw_seed(rng)
@@ -191,7 +192,7 @@ def _explore(parameters, rng):
     visible = gibbs.visible_given(parameters, last).numpy()
     path = gibbs.Path(_bias(last.mean(0)), _bias(visible.mean(0)), np.float32(2))
     betas, n_sweeps, seed = np.linspace(0, 1, 50, dtype=np.float32), np.int32(2), draw_seed(rng)
-    start = _draw_rows(path.hidden_bias, _CHAINS, rng)
+    start = _draw_rows(path.hidden_bias, _DRIFTING, rng)
 
     def drift(power):
         bent = path._replace(power=np.float32(power))
