@@ -13,7 +13,10 @@ def main():
         )
     from aehelpers.runner.cli import main as command
 
-    command(prog_name="aehelpers")
+    try:
+        command(prog_name="aehelpers")
+    except OSError as error:  # such as a full disk that the table is redirected to
+        sys.exit(f"Error: {error}")
 
 
 if __name__ == "__main__":

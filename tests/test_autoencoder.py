@@ -290,6 +290,8 @@ def test_dtype_policies_of_keras(images, policy, noise_kind):
         model = Autoencoder([8], noise_kind=noise_kind, noise_level=0.2)
         model.compile()
         assert np.isfinite(model.fit(images, images, verbose=0).history["loss"]).all()
+        stack = StackedDenoisingAutoencoder([8, 4], noise_level=0.2)
+        assert len(stack.pretrain(images[:100], epochs=1, verbose=0)) == 2
         with pytest.raises(ValueError, match=f"dtype policy float32, got {policy}"):
             VAE(2)
     finally:

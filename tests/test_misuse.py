@@ -581,6 +581,16 @@ def test_a_screen_that_lacks_a_letter_stops_no_batch(tmp_path):
     assert ended.returncode == 1
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_table_that_cannot_be_written_is_one_sentence(tmp_path):
+    write_notebook(tmp_path / "01_n.ipynb")
+    command = [sys.executable, "-m", "aehelpers", "list", "--notebooks", tmp_path]
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert ended.stderr == "Error: [Errno 28] No space left on device\n"
+    assert ended.returncode == 1
+
+
 class Stop(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == 2:

@@ -99,6 +99,26 @@ def test_a_notebook_of_ones_own(notebook, tmp_path):
 # Reading -----------------------------------------------------------------------------------
 
 
+def test_text_in_one_piece_or_in_lines_is_the_same_notebook(notebook):
+    content = nbformat.read(notebook, 4)
+    notebook.write_text("\ufeff" + json.dumps(content))
+    in_one_piece = NotebookFile.read(notebook)
+    assert isinstance(in_one_piece.content["cells"][0]["source"], str)
+    nbformat.write(content, notebook)
+    assert NotebookFile.read(notebook).source == in_one_piece.source
+
+
+def test_a_notebook_of_version_3_as_ipython_wrote_it(tmp_path):
+    """With its text in lines, and a heading, which was a kind of cell of its own."""
+    v3 = nbformat.v3
+    cells = [v3.new_heading_cell("Title", level=1), v3.new_code_cell("a: int = 1\nprint(a)")]
+    path = tmp_path / "old.ipynb"
+    path.write_text(v3.writes_json(v3.new_notebook(worksheets=[v3.new_worksheet(cells=cells)])))
+    heading, code = json.loads(NotebookFile.read(path).source)["cells"]
+    assert (heading["cell_type"], heading["source"]) == ("markdown", ["# Title"])
+    assert code["source"] == ["a: int = 1\n", "print(a)"]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -131,6 +131,8 @@ def test_nearest_distance_is_that_of_scikit_learn(digits, monkeypatch):
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert found[20] == 1  # black
     assert found[21] == pytest.approx(0, abs=1e-6)
+    with pytest.raises(ValueError, match="the number of images must be an integer of at least 1"):
+        paths.nearest_distance(images[:0], digits.x_train)
 
 
 @pytest.mark.parametrize("same", [True, False])

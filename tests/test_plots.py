@@ -464,6 +464,30 @@ def test_a_series_of_pandas_and_names_that_are_numbers():
     assert plots.signed_images(PIXELS, axis="y", titles=range(4)).axes[0].get_title() == "0"
 
 
+def test_tables_and_columns_count_by_places_not_by_labels():
+    band = pd.DataFrame([[1.0, 3.0], [2.0, 5.0]], columns=["x", "y"])
+    shade = plots.curves({"a": [1.5, 4]}, axis="y", bands={"a": band}).axes[0].collections[0]
+    assert {tuple(end) for end in shade.get_paths()[0].vertices} >= {(1, 1), (1, 2), (2, 3), (2, 5)}
+
+    point = pd.Series({"z1": 0.5, "z2": 1.0})
+    names = pd.Series(["one", "two"], index=["x", "y"])
+    alt = plots.latent_scatter(pd.DataFrame(PLANE), [0, 1], names, marked=point).alt
+    assert "one, two. A cross marks (0.5, 1)" in alt
+    ways = pd.Series(["straight", "sphere"], index=[5, 9])
+    grid = plots.path_grid(np.zeros((2, 3, 784)), [[0, 1]] * 2, np.zeros((2, 1), int), ways=ways)
+    assert (
+        "sphere" in str([text.get_text() for axes in grid.axes for text in axes.texts]) + grid.alt
+    )
+
+    values = np.tile(np.linspace(-1, 1, 5), (2, 2, 1))
+    densities = np.arange(50.0).reshape(2, 25)
+    for rows in (densities, pd.DataFrame(densities)):
+        drawn = plots.plane_densities({"true": rows}, values, titles=np.array(["a", "b"]))
+        assert ": a; b." in drawn.alt
+    named = plots.architecture(models.RBM(3), models.RBM(4), names=np.array(["small", "large"]))
+    assert "large: " in named.alt
+
+
 def test_a_logarithmic_axis_counts_from_1_on():
     axes = plots.curves({"a": [1, 2, 3]}, axis="y", log_x=True).axes[0]
     assert list(axes.get_xticks()) == [1, 2, 3]

@@ -203,6 +203,7 @@ def nearest_distance(images, x_train):
     if images.shape[1] != x_train.shape[1]:
         got = f"{images.shape[1]} and {x_train.shape[1]}"
         raise ValueError(f"images and x_train must have equally many pixels, got {got}")
+    check_int(1, **{"the number of images": min(len(images), len(x_train))})
     images, x_train = normalize(images), normalize(x_train)  # a black image stays black
     cosines = [
         (images[rows] @ x_train.T).max(axis=1) for rows in gen_batches(len(images), _IMAGES_AT_ONCE)

@@ -300,6 +300,7 @@ class StackedDenoisingAutoencoder(Autoencoder):
     def _small_autoencoder(self, layer, values):
         """One layer of the encoder with a decoder of its own, for values of this range."""
         first = layer is self.encoder.layers[0]  # whose input are the images
+        spread = float(values.min()), float(values.max())
         return Autoencoder(
             [layer.units],
             n_pixels=values.shape[1],
@@ -307,7 +308,7 @@ class StackedDenoisingAutoencoder(Autoencoder):
             output=self.output_activation if first else self.activation,
             noise_level=self.noise_level,
             noise_kind=self.noise_kind,
-            noise_range=self.noise_range if first else (values.min(), values.max()),
+            noise_range=self.noise_range if first else spread,
         )
 
 

@@ -123,6 +123,7 @@ def figure(draw):
     @functools.wraps(draw)
     def drawn(*args, name=draw.__name__, title="", description="", **kwargs):
         _check_kinds(signature, signature.bind(*args, **kwargs).arguments)
+        args, kwargs = map(_plain, args), _plain(kwargs)
         with house_style():
             picture = draw(*args, **kwargs)
             if title:
@@ -144,6 +145,14 @@ def _check_kinds(signature, arguments):
             check_mapping(**{name: value})
         if name in _TEXTS and not isinstance(value, str):
             raise ValueError(f"{name} must be a text, got {value!r:.100}")
+
+
+def _plain(value):
+    """Tables as arrays, and what has one dimension as a list: figures go by places, not labels."""
+    if isinstance(value, dict):
+        return {label: _plain(part) for label, part in value.items()}
+    value = value.to_numpy() if hasattr(value, "to_numpy") else value
+    return value.tolist() if type(value) is np.ndarray and value.ndim == 1 else value
 
 
 def checked_images(images):

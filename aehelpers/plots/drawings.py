@@ -52,7 +52,7 @@ def _draw_stage(axes, place, label, size, kind, largest):
     """A box for a layer, or a circle for what is random."""
     half = 0.0
     if size:
-        half = 0.15 + 0.5 * np.log(size) / np.log(largest)
+        half = 0.15 + 0.5 * np.log(size) / (np.log(largest) or 1)
         color = {"code": PALETTE[5], "image": "0.8"}.get(kind, "white")
         wide = _half_width((label, size, kind))
         box = ((place - wide, -half), 2 * wide, 2 * half)

@@ -43,7 +43,7 @@ class NotebookFile:
         if isinstance(notebook, cls):
             return notebook
         try:
-            read = cls.parse(Path(notebook).read_text(encoding="utf-8"), Path(notebook).stem)
+            read = cls.parse(Path(notebook).read_text(encoding="utf-8-sig"), Path(notebook).stem)
             _ = read.parameters  # an error now, not later
             return read
         except ParameterError as error:
@@ -60,7 +60,7 @@ class NotebookFile:
 
         content = nbformat.from_dict(json.loads(text))
         if content["nbformat"] != 4:
-            content = nbformat.convert(content, 4)
+            content = nbformat.convert(nbformat.reader.reads(text), 4)
             for cell in content["cells"]:
                 cell.pop("id", None)  # drawn at random
         if content.get("nbformat_minor", 0) >= 5:
@@ -89,6 +89,7 @@ class NotebookFile:
         """
         cells = [dict(cell) for cell in self.content["cells"] if not _is_injected(cell)]
         for cell in cells:
+            cell["source"] = "".join(cell["source"]).splitlines(keepends=True)
             cell["metadata"] = _without(cell["metadata"], "papermill", "execution")
             if not cell["metadata"].get("tags"):  # papermill puts empty ones everywhere
                 cell["metadata"].pop("tags", None)
