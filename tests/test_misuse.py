@@ -581,6 +581,17 @@ def test_a_screen_that_lacks_a_letter_stops_no_batch(tmp_path):
     assert ended.returncode == 1
 
 
+def test_without_a_home_a_run_leaves_nothing_elsewhere(tmp_path):
+    """IPython makes folders of its own where it cannot write to the user's home."""
+    for folder in ("notebooks", "temporary"):
+        (tmp_path / folder).mkdir()
+    write_notebook(tmp_path / "notebooks" / "01_n.ipynb")
+    command = [sys.executable, "-m", "aehelpers", "run", "1"]
+    places = {"HOME": "/nowhere", "TMPDIR": str(tmp_path / "temporary")}
+    subprocess.run(command, env=os.environ | places, cwd=tmp_path, check=True, capture_output=True)
+    assert not list((tmp_path / "temporary").glob("tmp*"))
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_a_table_that_cannot_be_written_is_one_sentence(tmp_path):
     write_notebook(tmp_path / "01_n.ipynb")

@@ -246,6 +246,8 @@ def _kernel_manager(folder, said, environment, batch, started):
 def _scratch_folder():
     """A folder for what kernels need; it is removed when this process ends, however it ends."""
     folder = tempfile.mkdtemp(prefix="aehelpers-")
+    if not os.access(os.path.expanduser("~"), os.W_OK):  # IPython would leave folders elsewhere
+        os.environ.setdefault("IPYTHONDIR", folder)
     if os.name == "posix":
         # `cat` ends with the other end of its pipe, that is with this process. A kernel that
         # is just starting may still write its connection file anew.
