@@ -238,6 +238,8 @@ def test_a_band_around_a_curve():
 
 
 def test_rows_must_be_of_one_length(images):
+    with pytest.raises(ValueError, match="rows must have a row, got none"):
+        plots.image_rows({})
     with pytest.raises(ValueError, match=r"equally many images, got \{'a': 3, 'b': 4\}"):
         plots.image_rows({"a": images[:3], "b": images[:4]})
 

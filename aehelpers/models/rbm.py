@@ -277,10 +277,11 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _check_parameters(self):
         self._validate_params()  # which scikit-learn does not, once it is fitted
-        counts = {n: getattr(self, n) for n in ("n_components", "batch_size", "n_iter", "n_steps")}
+        counts = {n: getattr(self, n) for n in ("n_components", "batch_size", "n_steps")}
         if self.n_chains is not None:
             counts["n_chains"] = self.n_chains
-        check_int(0, **counts)  # True is an integer to scikit-learn
+        check_int(1, **counts)  # True is an integer to scikit-learn
+        check_int(0, n_iter=self.n_iter)
 
     def _rule(self):
         return gibbs.LearningRule(

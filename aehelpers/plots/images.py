@@ -44,6 +44,8 @@ def image_rows(rows, *, titles=None):
     titles : sequence of n str, optional
         One over each column.
     """
+    if not rows:
+        raise ValueError("rows must have a row, got none")
     rows = {label: checked_images(images) for label, images in rows.items()}
     counts = {label: len(images) for label, images in rows.items()}
     if len(set(counts.values())) != 1:

@@ -366,7 +366,8 @@ def _values(item, parameter):
         start, stop, step = (int(group or 1) for group in bounds.groups())
         n_values = max(0, -((start - stop) // step)) if step else 0
         if not 0 < n_values <= MOST_RUNS:
-            raise ParameterError(f"the grid of {parameter.name} has {n_values:,} values: {item}")
+            allowed = f"1 to {MOST_RUNS:,} are allowed"
+            raise ParameterError(f"{item} for {parameter.name} has {n_values:,} values, {allowed}")
         return list(range(start, stop, step))
     if parameter.type == "str" and len(item) > 1 and item[0] == item[-1] in "\"'":
         return [item[1:-1]]

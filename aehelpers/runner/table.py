@@ -231,17 +231,17 @@ def plot(frame, result, against, path):
     groups = by_value[result].agg(["mean", "min", "max"])
     if all(isinstance(x, numbers.Real) and not isinstance(x, bool) for x in groups.index):
         picture = plots.curves(
-            {result: groups["mean"].to_numpy()},
+            {result: groups["mean"]},
             axis=result,
             x_axis=against,
-            x=groups.index.to_numpy(),
-            bands={result: (groups["min"].to_numpy(), groups["max"].to_numpy())},
+            x=groups.index,
+            bands={result: (groups["min"], groups["max"])},
             name="collected",
         )
     else:
         with contextlib.suppress(ValueError, TypeError):  # lists stand as JSON
             groups = groups.loc[sorted(groups.index, key=json.loads)]
-        picture = plots.bars({result: groups["mean"].to_numpy()}, groups.index, axis=result)
+        picture = plots.bars({result: groups["mean"]}, groups.index, axis=result)
     try:
         with replacing(path) as partial:
             picture.savefig(partial)
