@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aehelpers.models import rbm_exact
+from aehelpers import data
+from aehelpers.models import RBM, rbm_exact
 from tests.benchmarks import ais, ais_long
 from tests.machines import small_rbm
 
@@ -14,6 +15,13 @@ ROOT = Path(__file__).parents[1]
 WITH_DIGEST = [
     ROOT / folder / "09_rbm_likelihood.ipynb" for folder in ("notebooks", "tests/notebooks/golden")
 ]
+
+
+def test_machines_do_not_learn_from_a_sample_in_the_place_of_all_images(monkeypatch):
+    sample = data.load("mnist-sample")
+    monkeypatch.setattr(data, "load", lambda name: sample)
+    with pytest.raises(SystemExit, match="mnist cannot be found or downloaded"):
+        ais.train("mnist", RBM(2))
 
 
 def test_weights_are_read_either_way_round_and_under_either_names(tmp_path, rng):

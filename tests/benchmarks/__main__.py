@@ -6,7 +6,6 @@ compiles, is shown but not counted. Quote the ratios: the seconds are this machi
 """
 
 import argparse
-import contextlib
 import itertools
 import resource
 import shutil
@@ -34,7 +33,7 @@ from aehelpers.models import (
 from aehelpers.models.vae_bounds import importance_weighted_bound
 from aehelpers.runner import batch
 from aehelpers.runner.notebook_file import find_notebooks
-from tests.benchmarks import ais, errors, laboratory, site
+from tests.benchmarks import ais, errors, laboratory, load_as_named, site
 from tests.browser import chromium, controls
 from tests.small_notebooks import write_notebook
 
@@ -62,7 +61,7 @@ def main():
 
 
 def autoencoder_section(options):
-    images = data.load(options.dataset)
+    images = load_as_named(options.dataset)
     print("\nTraining, batch 32, against Keras' own loop with default arguments and at its best")
     rows = [row for model in MODELS for row in compare(*model, images, options.epochs)]
     print(report.Table(HEAD, rows))
@@ -86,15 +85,13 @@ def import_section(options):
 
 
 def rbm_section(options):
-    with contextlib.redirect_stdout(None):
-        images = data.load("mnist")
+    images = load_as_named("mnist")
     print("\nRBM, 500 hidden units, batch 100, an epoch of MNIST")
     print(report.Table(RBM_HEAD, compare_rbms(images.x_train, options.epochs)))
 
 
 def vae_section(options):
-    with contextlib.redirect_stdout(None):
-        images = data.load("mnist")
+    images = load_as_named("mnist")
     print("\nVAE 784-512-20, batch 128, grey pixels, against Keras' own fit")
     print(report.Table(VAE_HEAD, compare_vaes(images, options.epochs)))
     print("\nSeconds until −ELBO on the test set is at most 103.56, one draw, compiling included")
@@ -108,8 +105,7 @@ def batch_section(options):
 
 def likelihood_section(options):
     """Up to half an hour: only when asked for."""
-    with contextlib.redirect_stdout(None):
-        images = data.load("mnist")
+    images = load_as_named("mnist")
     print("\nVAE 784-200-200-50, sampled pixels, importance-weighted bound with k = 5,000")
     print(report.Table(("epochs", "seconds", "−ELBO", "bound", "±", "seconds"), [long_run(images)]))
 

@@ -6,7 +6,6 @@ did not take part in the choice. Each method runs with many seeds: its bias, its
 often the truth lies within its stated errors, how often it warns, seconds of all processors.
 """
 
-import contextlib
 import datetime
 import itertools
 import json
@@ -20,10 +19,11 @@ import numpy as np
 from scipy.special import expit, logit, logsumexp
 from sklearn.neural_network import BernoulliRBM
 
-from aehelpers import data, report
+from aehelpers import report
 from aehelpers._files import replacing
 from aehelpers.models import RBM, gibbs, rbm_exact, rbm_likelihood, tf
 from aehelpers.models._random import Random, draw_seed
+from tests.benchmarks import load_as_named
 
 TABLE = Path(__file__).parents[2] / "docs" / "measured" / "ais.json"
 
@@ -224,10 +224,7 @@ def measure(n_seeds, names=None):
 
 def train(dataset, estimator):
     """A machine as weights and biases alone, and the training images."""
-    with contextlib.redirect_stdout(None):
-        images = data.load(dataset).x_train
-    if len(images) < 60_000:  # else the table would tell of other machines
-        raise SystemExit(f"{dataset} is here as a sample only: set AEHELPERS_DATA to all of it")
+    images = load_as_named(dataset).x_train
     if isinstance(estimator, RBM):
         estimator.set_params(random_state=0)
     estimator.fit(images)

@@ -5,7 +5,6 @@ a mean. Here it is computed on disjoint sets of images, each with a seed of its 
 spread of the means is what the stated error must be.
 """
 
-import contextlib
 import json
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from aehelpers import data, measures, report
 from aehelpers._files import replacing
 from aehelpers.models import RBM, VAE, image_classifier, vae_bounds
+from tests.benchmarks import load_as_named
 
 TABLE = Path(__file__).parents[2] / "docs" / "measured" / "errors.json"
 N_SETS = 20
@@ -22,8 +22,7 @@ N_SETS = 20
 
 def measure(dataset="mnist"):
     """A row for each figure: its mean, the stated error, and the spread over the sets."""
-    with contextlib.redirect_stdout(None):
-        images = data.load(dataset)
+    images = load_as_named(dataset)
     rbm = RBM(100, learning_rate=0.2, batch_size=100, n_iter=3, random_state=0).fit(images.x_train)
     vae = VAE(10, hidden_sizes=[256])
     vae.compile("adam")
