@@ -109,6 +109,45 @@ def test_the_digest_in_notebook_09_is_that_of_the_measured_table(path):
     assert len(found) == 1, "run `python -m tests.benchmarks.ais`"
 
 
+@pytest.mark.parametrize("path", WITH_DIGEST, ids=lambda path: path.parts[-2])
+def test_what_notebook_09_says_beside_the_digest_is_measured(path):
+    rows = json.loads(ais.TABLE.read_text(encoding="utf-8"))["rows"]
+
+    def rows_of(method, large):
+        return [row for row in rows if row["method"] == method and bool(row["its error"]) == large]
+
+    def count(rows):
+        within, silent = (sum(row[key] for row in rows) for key in ("silent within 2", "silent"))
+        return f"{within} of {silent} runs", f"{100 * within / silent:.0f} %"
+
+    small, large = rows_of("here", False), rows_of("here", True)
+    exact = [row for row in small if row["spread"] < 0.004]
+    (hard,) = (row for row in small if row["spread"] > 1)
+    others = [row for row in small if row not in exact and row is not hard]
+    n_hard = hard["seeds"] - hard["silent"]
+    pcd = [row for row in large if row["machine"].startswith("PCD")]
+    cd = [row for row in large if row["machine"].startswith("CD")]
+    back = rows_of("here, and back from images", True)
+    missed = [row for row in rows_of("straight path", False) if row["bias"] < -0.2]
+    off = [-row["bias"] for row in missed]
+    quiet = [row for row in missed if not row["warned"]]
+    beyond = [sum(row[key] for row in quiet) for key in ("silent", "silent within 4")]
+    said = [
+        f"{count(small)[1]} of the package's runs without a warning lie within two stated errors, "
+        f"and all of {sum(row['silent within 4'] for row in small)} within four.",
+        f"On {len(exact)} of the machines it is larger than it must be",
+        f"On {len(others)} others {count(others)[0]} ({count(others)[1]}) lie within two",
+        f"The other {n_hard} are {-hard['bias'] * hard['seeds'] / n_hard:.1f} nats too small",
+        f"On the two PCD-1 machines these are {count(pcd)[0]}",
+        f"CD-25 machines they are {count(cd)[0].replace('of', 'of the')} without a warning",
+        f"with a reverse run, {count(back)[1]} do, {count(back)[0]}",
+        f"too small by {min(off):.1f} to {max(off):.1f} nats on average",
+        f"{beyond[0] - beyond[1]} of the {beyond[0]} runs lie outside four stated errors",
+    ]
+    text = " ".join(cells(path))
+    assert [sentence for sentence in said if sentence not in text] == []
+
+
 def test_the_digest_in_a_notebook_is_renewed(tmp_path, monkeypatch):
     path, table = tmp_path / "n.ipynb", tmp_path / "ais.json"
     before = ais.digest([row_of("here", 20, True)])

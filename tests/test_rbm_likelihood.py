@@ -91,6 +91,23 @@ def test_the_path_with_the_least_drift_is_taken(rng, monkeypatch):
         assert path.power == best
 
 
+def test_steps_are_even_in_the_square_of_beta(rng, monkeypatch):
+    anneal, taken = gibbs.anneal, []
+
+    def seen(parameters, path, betas, *rest):
+        taken.append(np.array(betas, np.float64))
+        return anneal(parameters, path, betas, *rest)
+
+    monkeypatch.setattr(gibbs, "anneal", seen)
+    images = np.zeros((2, 6))
+    rbm_likelihood.log_partition_ais(
+        small_rbm(rng), n_betas=11, random_state=0, reverse_from=images
+    )
+    forward, back = taken
+    np.testing.assert_allclose(forward**2, np.linspace(0, 1, 11), atol=1e-6)
+    np.testing.assert_array_equal(back, forward[::-1])
+
+
 def test_the_error_grows_when_chains_say_another_sum_than_is_known(rng, monkeypatch):
     """Half of the states are summed; chains that give all of Z half as much again are astray."""
     rbm, explore, anneal = small_rbm(rng), rbm_likelihood._explore, gibbs.anneal
