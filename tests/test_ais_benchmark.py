@@ -128,6 +128,7 @@ def test_what_notebook_09_says_beside_the_digest_is_measured(path):
     pcd = [row for row in large if row["machine"].startswith("PCD")]
     cd = [row for row in large if row["machine"].startswith("CD")]
     back = rows_of("here, and back from images", True)
+    without = [row for row in large if row["machine"] != "CD-25, 500 units"]
     missed = [row for row in rows_of("straight path", False) if row["bias"] < -0.2]
     off = [-row["bias"] for row in missed]
     quiet = [row for row in missed if not row["warned"]]
@@ -140,7 +141,8 @@ def test_what_notebook_09_says_beside_the_digest_is_measured(path):
         f"The other {n_hard} are {-hard['bias'] * hard['seeds'] / n_hard:.1f} nats too small",
         f"On the two PCD-1 machines these are {count(pcd)[0]}",
         f"CD-25 machines they are {count(cd)[0].replace('of', 'of the')} without a warning",
-        f"with a reverse run, {count(back)[1]} do, {count(back)[0]}",
+        f"With a reverse run (fourth row) {', '.join(count(back))}, lie within two errors",
+        f"without this machine the third row has {', '.join(count(without))}.",
         f"too small by {min(off):.1f} to {max(off):.1f} nats on average",
         f"{beyond[0] - beyond[1]} of the {beyond[0]} runs lie outside four stated errors",
     ]
