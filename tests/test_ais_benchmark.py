@@ -129,6 +129,8 @@ def test_what_notebook_09_says_beside_the_digest_is_measured(path):
     cd = [row for row in large if row["machine"].startswith("CD")]
     back = rows_of("here, and back from images", True)
     without = [row for row in large if row["machine"] != "CD-25, 500 units"]
+    (torn,) = (row for row in back if row["machine"] == "CD-25, 500 units")
+    ends = [torn["ln Z"] + side * torn["its error"] for side in (-1, 1)]
     missed = [row for row in rows_of("straight path", False) if row["bias"] < -0.2]
     off = [-row["bias"] for row in missed]
     quiet = [row for row in missed if not row["warned"]]
@@ -140,9 +142,11 @@ def test_what_notebook_09_says_beside_the_digest_is_measured(path):
         f"On {len(others)} others {count(others)[0]} ({count(others)[1]}) lie within two",
         f"The other {n_hard} are {-hard['bias'] * hard['seeds'] / n_hard:.1f} nats too small",
         f"On the two PCD-1 machines these are {count(pcd)[0]}",
-        f"CD-25 machines they are {count(cd)[0].replace('of', 'of the')} without a warning",
+        f"CD-25 machines they are {count(cd)[0]} without a warning",
         f"With a reverse run (fourth row) {', '.join(count(back))}, lie within two errors",
         f"without this machine the third row has {', '.join(count(without))}.",
+        f"{ends[0]:.2f}$ from independent units, {ends[1]:.2f} from training images",
+        f"Half of the difference to {ends[0]:.2f}, {torn['stated error']:.2f}, becomes",
         f"too small by {min(off):.1f} to {max(off):.1f} nats on average",
         f"{beyond[0] - beyond[1]} of the {beyond[0]} runs lie outside four stated errors",
     ]
